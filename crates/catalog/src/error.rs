@@ -1,0 +1,111 @@
+//! Why the catalog could not do what was asked.
+
+use std::{io, path::PathBuf};
+
+use record::AccountId;
+
+use crate::{InvalidUserName, UserName};
+
+/// Why the catalog could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing to do: the account is there.
+    #[error("account {0} already exists")]
+    AccountExists(AccountId),
+    /// The deployment was started before with another account; remove the setting or use a new
+    /// folder.
+    #[error("this deployment belongs to account {existing}, not to {wanted}")]
+    AccountFixed {
+        /// Whose the deployment is.
+        existing: AccountId,
+        /// What was asked for.
+        wanted: AccountId,
+    },
+    /// Create the account first.
+    #[error("unknown account {0}")]
+    AccountUnknown(AccountId),
+    /// What the file holds is not what was written there. Restore it from a copy.
+    #[error("the catalog is damaged: {what} of `{of}`")]
+    Damaged {
+        /// The member that cannot be read.
+        what: &'static str,
+        /// The row that it belongs to.
+        of: String,
+    },
+    /// The database refused. Worth retrying when it is busy; else see its own words.
+    #[error("the catalog's database failed")]
+    Database(#[from] sqlx::Error),
+    /// The operating system refused.
+    #[error("cannot {action} {}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// The id belongs to another user or account.
+    #[error("access key `{0}` already exists")]
+    KeyExists(String),
+    /// A fixed key does not look like one.
+    #[error(
+        "an access key id is 16 to 128 letters, digits and `_`, and its secret 8 to 128 printable characters"
+    )]
+    KeyForm,
+    /// Remove a key first.
+    #[error("{owner} already has {max} access keys")]
+    KeyLimit {
+        /// Whose keys.
+        owner: String,
+        /// How many there may be.
+        max: u32,
+    },
+    /// Check the id.
+    #[error("unknown access key `{0}`")]
+    KeyUnknown(String),
+    /// Give 32 bytes as 64 hexadecimal digits or as base64.
+    #[error("the master key is not 32 bytes in hexadecimal or base64")]
+    MasterKeyForm,
+    /// The catalog is there, its key is not. Restore the file, or set the key by the environment.
+    #[error("the catalog exists, but its master key {} is missing", .0.display())]
+    MasterKeyMissing(PathBuf),
+    /// Use the key with which the catalog was created.
+    #[error("the master key is not the one that this catalog was created with")]
+    MasterKeyWrong,
+    /// A setting or account name is empty or too long.
+    #[error("a name is 1 to {max} printable characters")]
+    NameForm {
+        /// How many characters there may be.
+        max: usize,
+    },
+    /// Start a Trailmark at least as new as the one that wrote the catalog.
+    #[error("the catalog has version {found}; this Trailmark knows versions up to {known}")]
+    Newer {
+        /// The version in the file.
+        found: i64,
+        /// The newest version that is known here.
+        known: i64,
+    },
+    /// Cryptography failed where it cannot for input alone.
+    #[error("cannot {0}")]
+    Sealing(&'static str),
+    /// Choose another name. Names are compared without regard to case.
+    #[error("user `{0}` already exists")]
+    UserExists(UserName),
+    /// Choose a name that IAM would accept.
+    #[error("the user name {0}")]
+    UserName(#[from] InvalidUserName),
+    /// Check the name; `nearest` is one that exists and looks alike.
+    #[error("unknown user `{name}`{}", nearest_words(.nearest.as_ref()))]
+    UserUnknown {
+        /// What was asked for.
+        name: String,
+        /// The existing name that looks most alike, if any does.
+        nearest: Option<UserName>,
+    },
+}
+
+fn nearest_words(nearest: Option<&UserName>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}

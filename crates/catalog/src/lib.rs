@@ -1,0 +1,89 @@
+//! Control-plane state: who may call, who owns what, and how far each consumer has come.
+//!
+//! Lives here: accounts, users, access keys with sealed secrets, sessions learnt from answers, owners
+//! of resources, cursors, settings; all in one SQLite file that several processes may open.
+//! Lives elsewhere: what a policy document means (`wire::iam`), the records themselves (`log`,
+//! `lake`), the buckets' contents (`buckets`).
+//!
+//! Start at [`Catalog::open`], then [`Catalog::first_start`] and [`Catalog::lookup`].
+//! Spec for names, ids and limits: IAM User Guide, "IAM and AWS STS quotas" and "IAM identifiers".
+
+mod account;
+mod cursor;
+mod database;
+mod error;
+mod fresh;
+mod key;
+mod lookup;
+mod owner;
+mod seal;
+mod session;
+mod start;
+#[cfg(test)]
+mod tests;
+mod user;
+
+use std::{path::Path, sync::Arc};
+
+use ambient::Ambient;
+use record::AccountId;
+use sqlx::AnyPool;
+
+use crate::fresh::Fresh;
+pub use crate::{
+    account::Account,
+    error::Error,
+    key::{AccessKey, KeyStatus, NewKey, Principal},
+    lookup::{Credential, Known},
+    seal::{MasterKey, Secret},
+    session::Session,
+    start::{FixedKey, Root, SIGN_WITH_V4, Wanted, write_credentials_file},
+    user::{InvalidUserName, Policy, User, UserName, UserPath},
+};
+
+/// The file of the catalog inside the data folder.
+pub const FILE: &str = "catalog.sqlite";
+
+/// The control-plane state of one deployment. Cheap to clone; every clone is the same catalog.
+///
+/// Another process may have the same file open: what it changes is seen here within a second.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pool: AnyPool,
+    master: Arc<MasterKey>,
+    ambient: Ambient,
+    known: Arc<Fresh<Option<Known>>>,
+    owners: Arc<Fresh<Option<AccountId>>>,
+}
+
+impl Catalog {
+    /// Opens the catalog in `folder`, and creates it when there is none.
+    ///
+    /// Take `master` from [`MasterKey::in_folder`], or from the environment by [`MasterKey::parse`].
+    ///
+    /// # Errors
+    /// [`Error::MasterKeyWrong`] when the catalog was sealed under another key; [`Error::Newer`] when
+    /// a newer Trailmark wrote it; [`Error::Database`] and [`Error::Io`] when the file cannot be used.
+    pub async fn open(folder: &Path, master: MasterKey, ambient: Ambient) -> Result<Self, Error> {
+        let pool = database::open(&folder.join(FILE)).await?;
+        let catalog = Self {
+            pool,
+            master: Arc::new(master),
+            ambient,
+            known: Arc::new(Fresh::new(lookup::CACHED_MAX)),
+            owners: Arc::new(Fresh::new(owner::CACHED_MAX)),
+        };
+        catalog.check_master_key().await?;
+        Ok(catalog)
+    }
+
+    /// Closes the file once running statements have ended. Later calls fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Milliseconds since 1970, as the tables keep time.
+    fn now_ms(&self) -> i64 {
+        self.ambient.clock.now().as_millisecond()
+    }
+}
