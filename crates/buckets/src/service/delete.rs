@@ -1,0 +1,116 @@
+//! `DeleteObject` and `DeleteObjects`.
+
+use std::sync::Arc;
+
+use s3s::{
+    S3ErrorCode,
+    dto::{
+        self, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
+        DeletedObject, ETagCondition,
+    },
+};
+
+use super::{
+    Facts,
+    conditions::{of_write, precondition_failed},
+    get::check_version,
+};
+use crate::{
+    Error,
+    error::{Fault, refuse},
+    index::WhenEtag,
+    store::{Store, to_the_end},
+};
+
+/// How many keys one request may name.
+const KEYS_MAX: usize = 1000;
+
+pub(super) async fn delete_object(
+    store: &Arc<Store>,
+    facts: &Facts,
+    input: DeleteObjectInput,
+) -> Result<DeleteObjectOutput, Fault> {
+    store.bucket(facts, &input.bucket)?;
+    check_version(input.version_id.as_deref())?;
+    if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
+        return Err(refuse(
+            S3ErrorCode::NotImplemented,
+            "A header you provided implies functionality that is not implemented",
+        ));
+    }
+    let when = of_write(input.if_match.as_ref(), None)?;
+    let held = delete(store, input.bucket, vec![(input.key, when)]).await?;
+    if held.contains(&false) {
+        return Err(precondition_failed());
+    }
+    Ok(DeleteObjectOutput::default())
+}
+
+pub(super) async fn delete_objects(
+    store: &Arc<Store>,
+    facts: &Facts,
+    input: DeleteObjectsInput,
+) -> Result<DeleteObjectsOutput, Fault> {
+    store.bucket(facts, &input.bucket)?;
+    let named = input.delete.objects;
+    if named.is_empty() || named.len() > KEYS_MAX {
+        return Err(refuse(
+            S3ErrorCode::MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published \
+             schema",
+        ));
+    }
+    let mut errors = Vec::new();
+    let mut keys = Vec::new();
+    for object in named {
+        if check_version(object.version_id.as_deref()).is_err() {
+            let words = "The specified version does not exist.";
+            errors.push(refused(object.key, object.version_id, "NoSuchVersion", words));
+            continue;
+        }
+        let when = match object.e_tag {
+            None => WhenEtag::Whatever,
+            Some(tag) => of_write(Some(&ETagCondition::ETag(tag)), None)?,
+        };
+        keys.push((object.key, when));
+    }
+    let held = delete(store, input.bucket, keys.clone()).await?;
+    let mut deleted = Vec::new();
+    for ((key, _), held) in keys.into_iter().zip(held) {
+        if held {
+            deleted.push(DeletedObject { key: Some(key), ..Default::default() });
+        } else {
+            let words = "At least one of the pre-conditions you specified did not hold";
+            errors.push(refused(key, None, "PreconditionFailed", words));
+        }
+    }
+    let is_quiet = input.delete.quiet.unwrap_or(false);
+    Ok(DeleteObjectsOutput {
+        deleted: (!is_quiet).then_some(deleted),
+        errors: Some(errors),
+        ..Default::default()
+    })
+}
+
+async fn delete(
+    store: &Arc<Store>,
+    bucket: String,
+    keys: Vec<(String, WhenEtag)>,
+) -> Result<Vec<bool>, Error> {
+    let store = Arc::clone(store);
+    to_the_end(async move {
+        let (held, gone) = store.index.delete_objects(&bucket, &keys).await?;
+        store.disk.discard(gone).await;
+        Ok(held)
+    })
+    .await
+}
+
+fn refused(key: String, version_id: Option<String>, code: &str, message: &str) -> dto::Error {
+    dto::Error {
+        code: Some(code.to_owned()),
+        key: Some(key),
+        message: Some(message.to_owned()),
+        version_id,
+    }
+}
