@@ -1,0 +1,24 @@
+//! The AWS services that Trailmark implements, one operation per file, and its own routes.
+//!
+//! Lives here: what operations do and which errors they have.
+//! Lives elsewhere: how requests and answers are spelt (`wire`), who may call (`door`), where records
+//! are kept (`log`, `lake`).
+//!
+//! Start at [`CloudTrail`] and [`Records`].
+
+mod body;
+mod cloudtrail;
+mod cloudtrail_data;
+mod fault;
+mod lookup_events;
+pub mod records;
+mod sts;
+mod tail;
+mod trailmark;
+
+pub use cloudtrail::CloudTrail;
+pub use cloudtrail_data::CloudTrailData;
+pub use records::{KeepBeforeTrim, Records, Window};
+pub use sts::Sts;
+pub use tail::Tail;
+pub use trailmark::Trailmark;
