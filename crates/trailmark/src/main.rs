@@ -1,0 +1,47 @@
+//! The binary: command line, configuration, wiring. The only `main`, and the only place that ends
+//! the process.
+//!
+//! Start at [`cli`] for what can be said, [`config`] for what can be set, [`serve`] for how the parts
+//! are joined.
+
+mod cli;
+mod config;
+mod exposition;
+mod identities;
+mod serve;
+mod tail;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    // Two providers may be compiled in; without a choice rustls panics on the first connection.
+    let _already_chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return words::failed(&error.into()),
+    };
+    match runtime.block_on(run(Cli::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => words::failed(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Serve(options) => serve::run(options).await,
+        Command::Tail(options) => tail::run(options).await,
+        Command::User(command) => identities::user(command).await,
+        Command::Key(command) => identities::key(command).await,
+        Command::Account(command) => identities::account(command).await,
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "trailmark", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
