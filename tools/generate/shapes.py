@@ -117,12 +117,28 @@ class Module:
         yield "use http::StatusCode;"
         if "Timestamp>" in text:
             yield "use jiff::Timestamp;"
-        yield "use serde::{Deserialize, Serialize};\n"
-        yield "use super::constraints::{Field, Pattern, Request, Shape};"
+        yield "use serde::{Deserialize, Serialize};"
+        yield "use serde_json::Value;\n"
+        yield "use super::constraints::{Field, Pattern, Refused, Request, Shape};"
 
     def operations(self):
-        names = list(self.service.operations)
-        return words("Operation", "An operation.", [(it, it) for it in names])
+        operations = self.service.operations
+        arms = [
+            f"Self::{name} => {it['input']['shape']}::read(request).map(drop),"
+            if "input" in it
+            else f"Self::{name} => Ok(()),"
+            for name, it in operations.items()
+        ]
+        check = f"""impl Operation {{
+    /// Reads a request of the operation and keeps nothing of it.
+    ///
+    /// # Errors
+    /// When a member violates a constraint, or is not of its type.
+    pub fn check(self, request: Value) -> Result<(), Refused> {{
+        match self {{ {" ".join(arms)} }}
+    }}
+}}"""
+        return words("Operation", "An operation.", [(it, it) for it in operations]) + "\n\n" + check
 
     def errors(self):
         found = {}

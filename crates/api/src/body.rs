@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
+use serde_json::{Map, Value};
 use wire::answer::Body;
 
 use crate::fault::{Fault, common};
@@ -30,6 +31,27 @@ pub(crate) async fn whole(request: Request<Body>) -> Result<Bytes, Fault> {
         }
     }
     Ok(bytes.freeze())
+}
+
+/// The members of a JSON body. An empty body is an empty object.
+///
+/// # Errors
+/// When it is not a JSON object.
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    let value: Value = serde_json::from_slice(bytes).map_err(not_of_its_type)?;
+    if let Value::Object(members) = value {
+        Ok(members)
+    } else {
+        Err(common("SerializationException", "The request is not a JSON object."))
+    }
+}
+
+/// A body that is not JSON, or a member that is not of its type.
+pub(crate) fn not_of_its_type(error: serde_json::Error) -> Fault {
+    common("SerializationException", &error.to_string())
 }
 
 /// Bytes of a request: more than any operation of ours takes.

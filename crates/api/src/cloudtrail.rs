@@ -18,7 +18,7 @@ use wire::{
 
 use crate::{
     body,
-    fault::{Fault, common, fault},
+    fault::{Fault, common, fault, refused},
     lookup_events::lookup_events,
 };
 
@@ -40,9 +40,10 @@ impl CloudTrail {
             .ok_or_else(|| common("UnknownOperationException", "The operation is not known."))?;
         let request = read(call.request).await?;
         if operation == Operation::LookupEvents {
-            let request = serde_json::from_value(request).map_err(not_of_its_type)?;
+            let request = serde_json::from_value(request).map_err(body::not_of_its_type)?;
             return lookup_events(&self.lake, call.caller.account, &call.region, request).await;
         }
+        operation.check(request).map_err(refused)?;
         Err(fault(
             ErrorCode::UnsupportedOperationException,
             &format!("{} is not available in this version of Trailmark.", operation.as_str()),
@@ -64,20 +65,7 @@ impl Answer for CloudTrail {
     }
 }
 
-/// The request's members. An empty body is an empty object.
+/// The request's members.
 async fn read(request: Request<Body>) -> Result<Value, Fault> {
-    let bytes = body::whole(request).await?;
-    if bytes.is_empty() {
-        return Ok(Value::Object(serde_json::Map::new()));
-    }
-    let value: Value = serde_json::from_slice(&bytes).map_err(not_of_its_type)?;
-    if value.is_object() {
-        Ok(value)
-    } else {
-        Err(common("SerializationException", "The request is not a JSON object."))
-    }
-}
-
-fn not_of_its_type(error: serde_json::Error) -> Fault {
-    common("SerializationException", &error.to_string())
+    body::object(&body::whole(request).await?).map(Value::Object)
 }

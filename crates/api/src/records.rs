@@ -11,6 +11,7 @@
 mod batch;
 mod body;
 mod keep;
+mod room;
 mod window;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Response, StatusCode, header};
 use lake::Lake;
-use log::{EventLog, Frame};
+use log::EventLog;
 use serde_json::json;
 use wire::{
     answer::{Answer, Body, Call, Reply, full},
@@ -28,7 +29,10 @@ use wire::{
     reply::{self, Fault},
 };
 
-use self::{batch::Batch, window::Fingerprint};
+use self::{
+    batch::Batch,
+    room::{Room, Share},
+};
 pub use self::{
     keep::KeepBeforeTrim,
     window::{Error as WindowError, Window},
@@ -40,6 +44,7 @@ pub struct Records {
     log: Arc<dyn EventLog>,
     lake: Arc<Lake>,
     window: Arc<Window>,
+    room: Room,
     ambient: Ambient,
 }
 
@@ -52,7 +57,7 @@ impl Records {
         window: Arc<Window>,
         ambient: Ambient,
     ) -> Self {
-        Self { log, lake, window, ambient }
+        Self { log, lake, window, room: Room::new(ROOM_BYTES), ambient }
     }
 
     async fn take(&self, call: Call) -> Result<Response<Body>, Fault> {
@@ -62,55 +67,46 @@ impl Records {
             region: call.region.clone(),
             arrival: self.ambient.clock.now(),
         };
-        let bytes = body::read(call.request).await?;
+        // A sender that is to slow down waits before it takes up memory.
+        self.lake.wait_for_room().await;
+        let (bytes, share) = body::read(call.request, &self.room).await?;
         let window = Arc::clone(&self.window);
         // Checking and fingerprinting takes milliseconds for a large body: not on the async threads.
-        let mut batch = tokio::task::spawn_blocking(move || Batch::read(bytes, &sender, &window))
+        let batch = tokio::task::spawn_blocking(move || Batch::read(bytes, &sender, &window))
             .await
             .map_err(|_| internal())?;
-        self.lake.wait_for_room().await;
-        self.append(&mut batch).await?;
+        let append = append(Arc::clone(&self.log), Arc::clone(&self.window), batch, share);
+        // In a task of its own: who hangs up must not leave claims behind that nobody settles.
+        let batch = tokio::spawn(append).await.map_err(|_| internal())??;
         Ok(answer(&batch, &call.request_id))
     }
+}
 
-    /// Appends what is new. What another request is appending at the moment is waited for, so that
-    /// nothing is acknowledged before it is durable.
-    async fn append(&self, batch: &mut Batch) -> Result<(), Fault> {
-        loop {
-            let end = *self.log.durable().borrow();
-            let claim = self.window.claim(&mut batch.fresh, end);
-            batch.duplicates += claim.duplicates;
-            batch.contested += claim.contested;
-            let frames = batch.frames(claim.ours);
-            if !frames.is_empty() {
-                self.append_claimed(frames, claim.claimed).await?;
-            }
-            if claim.waits.is_empty() {
-                return Ok(());
-            }
-            for mut other in claim.waits {
-                // Whether it went well or not is seen by asking again.
-                let _ended = other.wait_for(|done| *done).await;
-            }
-        }
-    }
-
-    /// Appends what was claimed, to the end also when the caller leaves halfway: a claim that nobody
-    /// settled would let whoever sends the record again wait forever.
-    async fn append_claimed(
-        &self,
-        frames: Vec<Frame>,
-        claimed: Vec<Fingerprint>,
-    ) -> Result<(), Fault> {
-        let (log, window) = (Arc::clone(&self.log), Arc::clone(&self.window));
-        let appending = tokio::spawn(async move {
+/// Appends what is new. What another request is appending at the moment is waited for, so that
+/// nothing is acknowledged before it is durable. Holds on to its share of memory meanwhile.
+async fn append(
+    log: Arc<dyn EventLog>,
+    window: Arc<Window>,
+    mut batch: Batch,
+    _share: Share,
+) -> Result<Batch, Fault> {
+    loop {
+        let end = *log.durable().borrow();
+        let claim = window.claim(&mut batch.fresh, end);
+        batch.duplicates += claim.duplicates;
+        batch.contested += claim.contested;
+        let frames = batch.frames(claim.ours);
+        if !frames.is_empty() {
             let appended = log.append(frames).await;
-            window.settle(&claimed, appended.is_ok());
-            appended
-        });
-        match appending.await.map_err(|_| internal())? {
-            Ok(_) => Ok(()),
-            Err(error) => Err(refused(&error)),
+            window.settle(&claim.unsettled, appended.is_ok());
+            appended.map_err(|error| refused(&error))?;
+        }
+        if claim.waits.is_empty() {
+            return Ok(batch);
+        }
+        for mut other in claim.waits {
+            // Whether it went well or not is seen by asking again.
+            let _ended = other.wait_for(|done| *done).await;
         }
     }
 }
@@ -186,3 +182,7 @@ fn bad_request(message: &str) -> Fault {
 fn internal() -> Fault {
     Fault::new("InternalFailure", "An internal error occurred.", StatusCode::INTERNAL_SERVER_ERROR)
 }
+
+/// Bytes of bodies that all requests together hold, as sent and inflated. What would exceed it is
+/// refused with 503.
+const ROOM_BYTES: usize = 64 << 20;

@@ -1,7 +1,7 @@
 //! Trailmark's own routes: which answers a call.
 
 use futures::{FutureExt as _, future::BoxFuture};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use wire::{
     answer::{Answer, Call, Reply},
     catalogue::Protocol,
@@ -27,18 +27,21 @@ impl Trailmark {
 
 impl Answer for Trailmark {
     fn answer(&self, call: Call) -> BoxFuture<'_, Reply> {
-        match call.operation.as_str() {
-            "records" => self.records.answer(call),
-            "tail" => self.tail.answer(call),
-            _ => {
-                let fault = Fault::new(
-                    "ResourceNotFoundException",
-                    "There is no such route.",
-                    StatusCode::NOT_FOUND,
-                );
-                let response = reply::error(Protocol::RestJson, &fault, &call.request_id);
-                async { Reply { response } }.boxed()
-            }
-        }
+        let fault = match (call.operation.as_str(), call.request.method()) {
+            ("records", &Method::POST) => return self.records.answer(call),
+            ("tail", &Method::GET) => return self.tail.answer(call),
+            ("records" | "tail", _) => Fault::new(
+                "MethodNotAllowedException",
+                "Records are posted, the tail is gotten.",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            _ => Fault::new(
+                "ResourceNotFoundException",
+                "There is no such route.",
+                StatusCode::NOT_FOUND,
+            ),
+        };
+        let response = reply::error(Protocol::RestJson, &fault, &call.request_id);
+        async { Reply { response } }.boxed()
     }
 }

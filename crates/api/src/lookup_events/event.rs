@@ -1,7 +1,7 @@
 //! An event as `LookupEvents` shows it: a few members beside the record's text.
 
-use lake::Row;
-use record::{Record, Resource, parse};
+use lake::{Resource, Row, resources};
+use record::{Record, parse};
 use serde_json::{Map, Value, json};
 
 /// The event of a row. A record that cannot be read any more shows its text alone.
@@ -29,8 +29,8 @@ fn members(record: &Record<'_>) -> Map<String, Value> {
         .into_iter()
         .filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))))
         .collect();
-    let resources: Vec<_> = record.resources().iter().map(resource).collect();
-    event.insert("Resources".to_owned(), Value::from(resources));
+    let resources = resources(record).iter().map(resource).collect();
+    event.insert("Resources".to_owned(), resources);
     event
 }
 

@@ -57,12 +57,7 @@ impl Batch {
             let taken = item.record.map_err(|why| ("InvalidData", format!("The record is {why}.")));
             let taken = taken.and_then(|record| {
                 let account = owner(&record, sender)?;
-                let event_id = record.event_id().filter(|id| !id.is_empty() && id.len() <= ID_MAX);
-                let fingerprint = match &event_id {
-                    Some(id) => window.fingerprint(account, id.as_bytes(), record.bytes()),
-                    // Records from before event ids existed are told apart by their bytes alone.
-                    None => window.fingerprint(account, record.bytes(), record.bytes()),
-                };
+                let fingerprint = window.fingerprint(account, &record);
                 let region = record.aws_region().map_or_else(|| sender.region.clone(), Into::into);
                 let frame = Frame {
                     kind: Kind::Record,
@@ -94,15 +89,9 @@ impl Batch {
 
     /// The frames of records that the window has claimed for this request, marked where their event
     /// id is contested.
-    pub(super) fn frames(&mut self, ours: Vec<(Fresh, Marks, u64)>) -> Vec<Frame> {
+    pub(super) fn frames(&mut self, ours: Vec<(Fresh, Marks)>) -> Vec<Frame> {
         self.accepted += ours.len();
-        ours.into_iter()
-            .map(|(fresh, marks, sequence)| Frame {
-                marks,
-                source_sequence: sequence,
-                ..fresh.frame
-            })
-            .collect()
+        ours.into_iter().map(|(fresh, marks)| Frame { marks, ..fresh.frame }).collect()
     }
 }
 
@@ -126,7 +115,5 @@ fn bounded(mut region: String) -> String {
 
 /// Records that failed are named up to here.
 const FAILED_MAX: usize = 100;
-/// A longer event id is not taken for one.
-const ID_MAX: usize = 256;
 /// What a frame holds of a region.
 const REGION_MAX: usize = 255;

@@ -11,7 +11,7 @@
 //! cut as the records themselves do.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -19,7 +19,7 @@ use std::{
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use log::{EventLog, Marks, Position};
-use record::{AccountId, parse};
+use record::{AccountId, Record, parse};
 use tokio::sync::watch;
 
 use super::batch::Fresh;
@@ -43,18 +43,19 @@ pub struct Window {
 
 #[derive(Debug, Default)]
 struct State {
-    current: HashMap<u64, u64, foldhash::fast::FixedState>,
-    previous: HashMap<u64, u64, foldhash::fast::FixedState>,
-    /// What requests are appending at the moment.
-    pending: HashMap<u64, (u64, watch::Receiver<bool>), foldhash::fast::FixedState>,
-    /// The requests that are appending, by the first id of each.
-    endings: HashMap<u64, Appending>,
-    /// The next number of a record within its source.
-    sequence: u64,
+    current: Prints<u64>,
+    previous: Prints<u64>,
+    /// What requests are appending at the moment: the bytes' hash and the claim, by slot.
+    pending: Prints<(u64, u64)>,
+    /// The claims that are not settled, by number.
+    claims: BTreeMap<u64, Unsettled>,
+    next_claim: u64,
 }
 
+type Prints<T> = HashMap<u64, T, foldhash::fast::FixedState>;
+
 #[derive(Debug)]
-struct Appending {
+struct Unsettled {
     /// Tells who waits that the append has ended.
     ended: watch::Sender<bool>,
     /// Where the log ended before; everything of the request comes after.
@@ -62,15 +63,23 @@ struct Appending {
 }
 
 /// What a request may append, and what it must wait for.
+#[derive(Debug)]
 pub(super) struct Claim {
-    /// To append, with marks and number.
-    pub(super) ours: Vec<(Fresh, Marks, u64)>,
-    /// To settle once the append has ended.
-    pub(super) claimed: Vec<Fingerprint>,
+    /// To append, with marks.
+    pub(super) ours: Vec<(Fresh, Marks)>,
+    /// To settle once the append has ended, well or not. Without it, others wait for ever.
+    pub(super) unsettled: Claimed,
     pub(super) duplicates: usize,
     pub(super) contested: usize,
     /// Other requests that are appending records of this one.
     pub(super) waits: Vec<watch::Receiver<bool>>,
+}
+
+/// What a claim has taken: where in the window, and the bytes' hash.
+#[derive(Debug, Default)]
+pub(super) struct Claimed {
+    number: u64,
+    slots: Vec<(u64, u64)>,
 }
 
 /// Why the window could not be opened or written.
@@ -118,84 +127,79 @@ impl Window {
         Ok(window)
     }
 
-    async fn replay(&self, log: &dyn EventLog, mut from: Position) -> Result<(), Error> {
+    async fn replay(&self, log: &dyn EventLog, from: Position) -> Result<(), Error> {
         let end = *log.durable().borrow();
+        // What came before that many records would be forgotten again.
+        let mut from = from.max(Position(end.0.saturating_sub(2 * GENERATION as u64)));
         while from < end {
             let entries = log.read(from, REPLAY_BYTES).await?;
             let Some(last) = entries.last() else { break };
             from = last.position.next();
             let mut state = self.lock();
             for entry in entries.iter().filter(|it| it.frame.source.starts_with(SOURCE)) {
-                state.sequence = state.sequence.max(entry.frame.source_sequence + 1);
                 if let Ok(record) = parse(&entry.frame.body) {
-                    let id = record.event_id().filter(|id| !id.is_empty());
-                    let id = id.as_deref().map_or(record.bytes(), str::as_bytes);
-                    let print = self.fingerprint(entry.frame.account, id, record.bytes());
-                    state.remember(print);
+                    let print = self.fingerprint(entry.frame.account, &record);
+                    if let Standing::New { slot, .. } = state.standing(print) {
+                        state.remember(slot, print.bytes);
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// What a record is known by.
-    pub(super) fn fingerprint(&self, account: AccountId, id: &[u8], bytes: &[u8]) -> Fingerprint {
+    /// What a record is known by. One without an event id, as from before there were any, or with
+    /// one of absurd length, is known by its bytes alone.
+    pub(super) fn fingerprint(&self, account: AccountId, record: &Record<'_>) -> Fingerprint {
         let hash = |parts: &[&[u8]]| {
             let mut context = Context::new(&SHA256);
             context.update(&self.seed);
             parts.iter().for_each(|part| context.update(part));
             first_eight(context.finish().as_ref())
         };
-        Fingerprint { id: hash(&[account.as_bytes(), id]), bytes: hash(&[bytes]) }
+        let bytes = hash(&[record.bytes()]);
+        let id = record.event_id().filter(|id| (1..=ID_MAX).contains(&id.len()));
+        let id = id.map_or(bytes, |id| hash(&[account.as_bytes(), id.as_bytes()]));
+        Fingerprint { id, bytes }
     }
 
     /// Decides for each of `fresh` whether this request appends it, and takes those that are decided
     /// out. What another request is appending at the moment stays in `fresh`. `after` is where the
     /// log ends now.
     pub(super) fn claim(&self, fresh: &mut Vec<Fresh>, after: Position) -> Claim {
+        let mut state = self.lock();
+        let number = state.next_claim;
+        state.next_claim += 1;
         let mut claim = Claim {
             ours: Vec::with_capacity(fresh.len()),
-            claimed: Vec::with_capacity(fresh.len()),
+            unsettled: Claimed { number, slots: Vec::with_capacity(fresh.len()) },
             duplicates: 0,
             contested: 0,
             waits: Vec::new(),
         };
-        let (ending, ended) = watch::channel(false);
-        let mut state = self.lock();
         let mut undecided = Vec::new();
         for one in fresh.drain(..) {
-            let print = one.fingerprint;
-            let before = state.pending.get(&print.id).cloned();
-            let known = state.known(print);
-            let mut marks = Marks::NONE;
-            match (known, before) {
-                (Some(Known::Same), _) => {
-                    claim.duplicates += 1;
-                    continue;
+            match state.standing(one.fingerprint) {
+                // Twice in one request: acknowledged with the first.
+                Standing::Pending(other) if other == number => claim.duplicates += 1,
+                Standing::Same => claim.duplicates += 1,
+                Standing::Pending(other) => {
+                    let ended = state.claims.get(&other).map(|it| it.ended.subscribe());
+                    claim.waits.extend(ended);
+                    undecided.push(one);
                 }
-                (_, Some((bytes, other))) if bytes == print.bytes => {
-                    if other.same_channel(&ended) {
-                        // Twice in one request: acknowledged with the first.
-                        claim.duplicates += 1;
-                    } else {
-                        claim.waits.push(other);
-                        undecided.push(one);
-                    }
-                    continue;
-                }
-                (Some(Known::OtherBytes), _) | (None, Some(_)) => marks = Marks::CONTESTED_ID,
-                (None, None) => {
-                    state.pending.insert(print.id, (print.bytes, ended.clone()));
+                Standing::New { slot, is_contested } => {
+                    state.pending.insert(slot, (one.fingerprint.bytes, number));
+                    claim.unsettled.slots.push((slot, one.fingerprint.bytes));
+                    claim.contested += usize::from(is_contested);
+                    let marks = if is_contested { Marks::CONTESTED_ID } else { Marks::NONE };
+                    claim.ours.push((one, marks));
                 }
             }
-            claim.contested += usize::from(marks == Marks::CONTESTED_ID);
-            let sequence = state.sequence;
-            state.sequence += 1;
-            claim.claimed.push(print);
-            claim.ours.push((one, marks, sequence));
         }
-        if let Some(first) = claim.claimed.first() {
-            state.endings.insert(first.id, Appending { ended: ending, after });
+        if !claim.ours.is_empty() {
+            let ended = watch::Sender::new(false);
+            state.claims.insert(number, Unsettled { ended, after });
         }
         drop(state);
         *fresh = undecided;
@@ -203,21 +207,18 @@ impl Window {
     }
 
     /// Remembers what was appended, or forgets what could not be, and wakes who waits for it.
-    pub(super) fn settle(&self, claimed: &[Fingerprint], appended: bool) {
+    pub(super) fn settle(&self, claimed: &Claimed, is_appended: bool) {
         let mut state = self.lock();
-        for print in claimed {
-            // Of a contested id another request may be appending the other record.
-            if state.pending.get(&print.id).is_some_and(|(bytes, _)| *bytes == print.bytes) {
-                state.pending.remove(&print.id);
-            }
-            if appended {
-                state.remember(*print);
+        for (slot, bytes) in &claimed.slots {
+            state.pending.remove(slot);
+            if is_appended {
+                state.remember(*slot, *bytes);
             }
         }
-        let ending = claimed.first().and_then(|first| state.endings.remove(&first.id));
+        let ended = state.claims.remove(&claimed.number).map(|it| it.ended);
         drop(state);
-        if let Some(appending) = ending {
-            appending.ended.send_replace(true);
+        if let Some(ended) = ended {
+            ended.send_replace(true);
         }
     }
 
@@ -228,7 +229,7 @@ impl Window {
     /// [`Error::Io`]; the file from before is then still there.
     pub fn keep(&self, position: Position) -> Result<(), Error> {
         let state = self.lock();
-        let unfinished = state.endings.values().map(|it| it.after).min();
+        let unfinished = state.claims.values().map(|it| it.after).min();
         let known = unfinished.map_or(position, |after| after.min(position));
         let bytes = Stored::encode(&self.seed, known, &state);
         drop(state);
@@ -250,44 +251,48 @@ impl Window {
     }
 }
 
-impl State {
-    fn remember(&mut self, print: Fingerprint) {
-        if self.current.len() >= GENERATION {
-            self.previous = std::mem::take(&mut self.current);
-        }
-        match self.known(print) {
-            Some(Known::Same) => {}
-            Some(Known::OtherBytes) => {
-                self.current.insert(print.of_contested(), print.bytes);
-            }
-            None => {
-                self.current.insert(print.id, print.bytes);
-            }
-        }
-    }
-
-    fn known(&self, print: Fingerprint) -> Option<Known> {
-        let find = |id| self.current.get(&id).or_else(|| self.previous.get(&id)).copied();
-        let first = find(print.id)?;
-        let same = first == print.bytes || find(print.of_contested()) == Some(print.bytes);
-        Some(if same { Known::Same } else { Known::OtherBytes })
-    }
-}
-
-/// What the window knows of a record.
-enum Known {
-    OtherBytes,
+/// What is known of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    /// It is not there yet; it will be remembered in this slot.
+    New {
+        slot: u64,
+        /// Another record has its event id.
+        is_contested: bool,
+    },
+    /// The claim of this number is appending it.
+    Pending(u64),
+    /// It is there.
     Same,
 }
 
-impl Fingerprint {
-    /// Where the second and later records of one event id are kept.
-    fn of_contested(self) -> u64 {
-        self.id ^ self.bytes.rotate_left(17)
+impl State {
+    fn standing(&self, print: Fingerprint) -> Standing {
+        // The first record of an event id has the id's slot, every other one of its own.
+        let own = print.id ^ print.bytes.rotate_left(17);
+        for slot in [print.id, own] {
+            let settled = self.current.get(&slot).or_else(|| self.previous.get(&slot));
+            match (settled, self.pending.get(&slot)) {
+                (Some(bytes), _) if *bytes == print.bytes => return Standing::Same,
+                (_, Some((bytes, claim))) if *bytes == print.bytes => {
+                    return Standing::Pending(*claim);
+                }
+                (None, None) => return Standing::New { slot, is_contested: slot != print.id },
+                _ => {}
+            }
+        }
+        Standing::New { slot: own, is_contested: true }
+    }
+
+    fn remember(&mut self, slot: u64, bytes: u64) {
+        if self.current.len() >= GENERATION {
+            self.previous = std::mem::take(&mut self.current);
+        }
+        self.current.insert(slot, bytes);
     }
 }
 
-/// The window's file: magic, seed, position, sequence, two generations, SHA-256 of all before.
+/// The window's file: magic, seed, position, two generations, SHA-256 of all before.
 struct Stored {
     seed: [u8; 16],
     position: Position,
@@ -300,7 +305,6 @@ impl Stored {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(seed);
         bytes.extend_from_slice(&position.0.to_le_bytes());
-        bytes.extend_from_slice(&state.sequence.to_le_bytes());
         for generation in [&state.previous, &state.current] {
             bytes.extend_from_slice(&(generation.len() as u64).to_le_bytes());
             for (id, hash) in generation {
@@ -322,7 +326,7 @@ impl Stored {
         let (seed, after) = rest.split_first_chunk::<16>()?;
         rest = after;
         let position = Position(number(&mut rest)?);
-        let mut state = State { sequence: number(&mut rest)?, ..State::default() };
+        let mut state = State::default();
         for generation in [&mut state.previous, &mut state.current] {
             for _ in 0..number(&mut rest)? {
                 generation.insert(number(&mut rest)?, number(&mut rest)?);
@@ -344,6 +348,8 @@ fn first_eight(hash: &[u8]) -> u64 {
 
 /// Records of one generation; two are remembered. 16 bytes each, and what a hash table adds.
 const GENERATION: usize = 262_144;
+/// A longer event id is not taken for one.
+const ID_MAX: usize = 256;
 /// What the sources of bulk records begin with.
 const SOURCE: &str = "records/";
 /// Bytes of the log that are read at once at start.

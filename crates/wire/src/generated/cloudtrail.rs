@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::constraints::{Field, Pattern, Request, Shape};
+use super::constraints::{Field, Pattern, Refused, Request, Shape};
 
 /// An operation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -211,6 +212,85 @@ impl Operation {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.as_str() == word)
+    }
+}
+
+impl Operation {
+    /// Reads a request of the operation and keeps nothing of it.
+    ///
+    /// # Errors
+    /// When a member violates a constraint, or is not of its type.
+    pub fn check(self, request: Value) -> Result<(), Refused> {
+        match self {
+            Self::AddTags => AddTagsRequest::read(request).map(drop),
+            Self::CancelQuery => CancelQueryRequest::read(request).map(drop),
+            Self::CreateChannel => CreateChannelRequest::read(request).map(drop),
+            Self::CreateDashboard => CreateDashboardRequest::read(request).map(drop),
+            Self::CreateEventDataStore => CreateEventDataStoreRequest::read(request).map(drop),
+            Self::CreateTrail => CreateTrailRequest::read(request).map(drop),
+            Self::DeleteChannel => DeleteChannelRequest::read(request).map(drop),
+            Self::DeleteDashboard => DeleteDashboardRequest::read(request).map(drop),
+            Self::DeleteEventDataStore => DeleteEventDataStoreRequest::read(request).map(drop),
+            Self::DeleteResourcePolicy => DeleteResourcePolicyRequest::read(request).map(drop),
+            Self::DeleteTrail => DeleteTrailRequest::read(request).map(drop),
+            Self::DeregisterOrganizationDelegatedAdmin => {
+                DeregisterOrganizationDelegatedAdminRequest::read(request).map(drop)
+            }
+            Self::DescribeQuery => DescribeQueryRequest::read(request).map(drop),
+            Self::DescribeTrails => DescribeTrailsRequest::read(request).map(drop),
+            Self::DisableFederation => DisableFederationRequest::read(request).map(drop),
+            Self::EnableFederation => EnableFederationRequest::read(request).map(drop),
+            Self::GenerateQuery => GenerateQueryRequest::read(request).map(drop),
+            Self::GetChannel => GetChannelRequest::read(request).map(drop),
+            Self::GetDashboard => GetDashboardRequest::read(request).map(drop),
+            Self::GetEventConfiguration => GetEventConfigurationRequest::read(request).map(drop),
+            Self::GetEventDataStore => GetEventDataStoreRequest::read(request).map(drop),
+            Self::GetEventSelectors => GetEventSelectorsRequest::read(request).map(drop),
+            Self::GetImport => GetImportRequest::read(request).map(drop),
+            Self::GetInsightSelectors => GetInsightSelectorsRequest::read(request).map(drop),
+            Self::GetQueryResults => GetQueryResultsRequest::read(request).map(drop),
+            Self::GetResourcePolicy => GetResourcePolicyRequest::read(request).map(drop),
+            Self::GetTrail => GetTrailRequest::read(request).map(drop),
+            Self::GetTrailStatus => GetTrailStatusRequest::read(request).map(drop),
+            Self::ListChannels => ListChannelsRequest::read(request).map(drop),
+            Self::ListDashboards => ListDashboardsRequest::read(request).map(drop),
+            Self::ListEventDataStores => ListEventDataStoresRequest::read(request).map(drop),
+            Self::ListImportFailures => ListImportFailuresRequest::read(request).map(drop),
+            Self::ListImports => ListImportsRequest::read(request).map(drop),
+            Self::ListInsightsData => ListInsightsDataRequest::read(request).map(drop),
+            Self::ListInsightsMetricData => ListInsightsMetricDataRequest::read(request).map(drop),
+            Self::ListPublicKeys => ListPublicKeysRequest::read(request).map(drop),
+            Self::ListQueries => ListQueriesRequest::read(request).map(drop),
+            Self::ListTags => ListTagsRequest::read(request).map(drop),
+            Self::ListTrails => ListTrailsRequest::read(request).map(drop),
+            Self::LookupEvents => LookupEventsRequest::read(request).map(drop),
+            Self::PutEventConfiguration => PutEventConfigurationRequest::read(request).map(drop),
+            Self::PutEventSelectors => PutEventSelectorsRequest::read(request).map(drop),
+            Self::PutInsightSelectors => PutInsightSelectorsRequest::read(request).map(drop),
+            Self::PutResourcePolicy => PutResourcePolicyRequest::read(request).map(drop),
+            Self::RegisterOrganizationDelegatedAdmin => {
+                RegisterOrganizationDelegatedAdminRequest::read(request).map(drop)
+            }
+            Self::RemoveTags => RemoveTagsRequest::read(request).map(drop),
+            Self::RestoreEventDataStore => RestoreEventDataStoreRequest::read(request).map(drop),
+            Self::SearchSampleQueries => SearchSampleQueriesRequest::read(request).map(drop),
+            Self::StartDashboardRefresh => StartDashboardRefreshRequest::read(request).map(drop),
+            Self::StartEventDataStoreIngestion => {
+                StartEventDataStoreIngestionRequest::read(request).map(drop)
+            }
+            Self::StartImport => StartImportRequest::read(request).map(drop),
+            Self::StartLogging => StartLoggingRequest::read(request).map(drop),
+            Self::StartQuery => StartQueryRequest::read(request).map(drop),
+            Self::StopEventDataStoreIngestion => {
+                StopEventDataStoreIngestionRequest::read(request).map(drop)
+            }
+            Self::StopImport => StopImportRequest::read(request).map(drop),
+            Self::StopLogging => StopLoggingRequest::read(request).map(drop),
+            Self::UpdateChannel => UpdateChannelRequest::read(request).map(drop),
+            Self::UpdateDashboard => UpdateDashboardRequest::read(request).map(drop),
+            Self::UpdateEventDataStore => UpdateEventDataStoreRequest::read(request).map(drop),
+            Self::UpdateTrail => UpdateTrailRequest::read(request).map(drop),
+        }
     }
 }
 

@@ -4,8 +4,9 @@
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::constraints::{Field, Pattern, Request, Shape};
+use super::constraints::{Field, Pattern, Refused, Request, Shape};
 
 /// An operation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -29,6 +30,18 @@ impl Operation {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.as_str() == word)
+    }
+}
+
+impl Operation {
+    /// Reads a request of the operation and keeps nothing of it.
+    ///
+    /// # Errors
+    /// When a member violates a constraint, or is not of its type.
+    pub fn check(self, request: Value) -> Result<(), Refused> {
+        match self {
+            Self::PutAuditEvents => PutAuditEventsRequest::read(request).map(drop),
+        }
     }
 }
 

@@ -5,8 +5,9 @@
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::constraints::{Field, Pattern, Request, Shape};
+use super::constraints::{Field, Pattern, Refused, Request, Shape};
 
 /// An operation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -62,6 +63,34 @@ impl Operation {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.as_str() == word)
+    }
+}
+
+impl Operation {
+    /// Reads a request of the operation and keeps nothing of it.
+    ///
+    /// # Errors
+    /// When a member violates a constraint, or is not of its type.
+    pub fn check(self, request: Value) -> Result<(), Refused> {
+        match self {
+            Self::AssumeRole => AssumeRoleRequest::read(request).map(drop),
+            Self::AssumeRoleWithSAML => AssumeRoleWithSAMLRequest::read(request).map(drop),
+            Self::AssumeRoleWithWebIdentity => {
+                AssumeRoleWithWebIdentityRequest::read(request).map(drop)
+            }
+            Self::AssumeRoot => AssumeRootRequest::read(request).map(drop),
+            Self::DecodeAuthorizationMessage => {
+                DecodeAuthorizationMessageRequest::read(request).map(drop)
+            }
+            Self::GetAccessKeyInfo => GetAccessKeyInfoRequest::read(request).map(drop),
+            Self::GetCallerIdentity => GetCallerIdentityRequest::read(request).map(drop),
+            Self::GetDelegatedAccessToken => {
+                GetDelegatedAccessTokenRequest::read(request).map(drop)
+            }
+            Self::GetFederationToken => GetFederationTokenRequest::read(request).map(drop),
+            Self::GetSessionToken => GetSessionTokenRequest::read(request).map(drop),
+            Self::GetWebIdentityToken => GetWebIdentityTokenRequest::read(request).map(drop),
+        }
     }
 }
 
