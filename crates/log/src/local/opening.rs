@@ -8,6 +8,7 @@ use std::{
     io,
     ops::Range,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -301,7 +302,10 @@ impl Opening {
             disk: self.disk,
             id: self.state.id,
             table: Mutex::new(table),
-            queue: Queue::new(settings.queue_bytes),
+            queue: Queue::new(
+                settings.queue_bytes,
+                Duration::from_micros(u64::from(settings.gather_us)),
+            ),
             durable: watch::Sender::new(Position(self.end)),
             failed: watch::Sender::new(None),
             usage: Mutex::new(usage),

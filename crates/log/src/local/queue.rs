@@ -56,21 +56,31 @@ pub(crate) struct Queue {
     wake: Condvar,
     room: Arc<Semaphore>,
     bound: u32,
+    /// How long a group is waited for.
+    gather: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     commands: VecDeque<Command>,
     is_closed: bool,
+    /// Appends of the last group.
+    last_group: usize,
+    /// The thread sleeps until so many commands wait. 0 while it works.
+    wanted: usize,
 }
 
 impl Queue {
     /// Bytes that share one sync at most, so that none waits long for others.
     const GROUP_BYTES: u64 = 8 << 20;
+    /// A group of so many shows that many callers are about, and that the next one is worth a wait.
+    const CROWD: usize = 4;
+    /// Nobody waits for a larger group: a sync is cheap enough when so many share it.
+    const GROUP_WANTED: usize = 32;
 
-    pub(crate) fn new(bound: u32) -> Self {
+    pub(crate) fn new(bound: u32, gather: Duration) -> Self {
         let room = Arc::new(Semaphore::new(bound.max(1) as usize));
-        Self { inner: Mutex::default(), wake: Condvar::new(), room, bound: bound.max(1) }
+        Self { inner: Mutex::default(), wake: Condvar::new(), room, bound: bound.max(1), gather }
     }
 
     /// Waits until there is room for `bytes`, or for all that fits in case they are more.
@@ -84,9 +94,17 @@ impl Queue {
         if inner.is_closed {
             return Err(Error::Closed);
         }
+        // Only appends are worth a wait.
+        let is_urgent = !matches!(command, Command::Append(_));
         inner.commands.push_back(command);
+        let wakes = inner.wanted > 0 && (is_urgent || inner.commands.len() >= inner.wanted);
+        if wakes {
+            inner.wanted = 0;
+        }
         drop(inner);
-        self.wake.notify_one();
+        if wakes {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -106,7 +124,7 @@ impl Queue {
 
     /// Waits for work; at most for `patience`, if there is one.
     pub(crate) fn next(&self, patience: Option<Duration>) -> Work {
-        let mut inner = self.inner();
+        let mut inner = self.gather(self.inner());
         loop {
             match inner.commands.pop_front() {
                 Some(Command::Append(append)) => return inner.group(append),
@@ -115,6 +133,7 @@ impl Queue {
                 None if inner.is_closed => return Work::Stop,
                 None => {}
             }
+            inner.wanted = 1;
             inner = match patience {
                 None => self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner),
                 Some(patience) => {
@@ -127,6 +146,24 @@ impl Queue {
                 }
             };
         }
+    }
+
+    /// After a group of many, waits a moment for as many again: their callers come back, and a sync
+    /// for each few of them would cost more than the wait. Whoever calls alone never waits.
+    fn gather<'a>(&self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        let wanted = (inner.last_group * 2).min(Self::GROUP_WANTED);
+        let is_urgent = |it: &Inner| {
+            it.is_closed || it.commands.iter().any(|it| !matches!(it, Command::Append(_)))
+        };
+        if inner.last_group < Self::CROWD || inner.commands.len() >= wanted || is_urgent(&inner) {
+            return inner;
+        }
+        inner.wanted = wanted;
+        let woken =
+            self.wake.wait_timeout_while(inner, self.gather, |it| it.wanted > 0 && !it.is_closed);
+        let (mut inner, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        inner.wanted = 0;
+        inner
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -147,6 +184,7 @@ impl Inner {
             let Some(Command::Append(next)) = self.commands.pop_front() else { break };
             group.push(next);
         }
+        self.last_group = group.len();
         Work::Appends(group)
     }
 }
