@@ -125,7 +125,9 @@ pub(crate) fn arrow_schema() -> SchemaRef {
     Arc::new(Schema::new(fields(false)))
 }
 
-/// The same, with texts of few values as dictionaries: a reader then leaves them encoded.
+/// The same, with texts of few values as dictionaries: a reader then leaves them encoded. Names of
+/// resources are often too many for a dictionary, and making one of them anew costs more than reading
+/// them as they are.
 pub(crate) fn reading_schema() -> SchemaRef {
     Arc::new(Schema::new(fields(true)))
 }
@@ -154,7 +156,7 @@ pub(crate) fn has_dictionary(index: usize) -> bool {
 
 fn fields(dictionaries: bool) -> Vec<Field> {
     let texts = |index| {
-        if dictionaries && has_dictionary(index) {
+        if dictionaries && has_dictionary(index) && index != Column::ResourceNames.index() {
             DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
         } else {
             DataType::Utf8

@@ -1,6 +1,8 @@
 //! Looking for rows in one data file: what can be ruled out is not read, what must be read is read
 //! column by column, each for the rows that the ones before have left.
 
+use std::ops::Range;
+
 use arrow_array::{
     Array as _, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -36,6 +38,9 @@ use crate::{
 
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 8 << 10;
+
+/// Rows of a group that are looked at first.
+const FIRST_ROWS: usize = 4 << 10;
 
 /// An open data file. Every method blocks.
 pub(crate) struct Scan<'a> {
@@ -142,14 +147,40 @@ impl<'a> Scan<'a> {
     ) -> Result<(), Error> {
         let Some(columns) = self.group(group) else { return Ok(()) };
         let rows = usize::try_from(columns.num_rows()).unwrap_or_default();
-        let mut left = BooleanBuffer::new_set(rows);
+        // The newest come first, and often suffice: few rows at first, then more and more.
+        let (mut from, mut count) = (0, FIRST_ROWS);
+        while from < rows {
+            let to = rows.min(from + count);
+            if !self.rows_between(group, from..to, wanted, take)? {
+                return Ok(());
+            }
+            (from, count) = (to, count * 4);
+        }
+        Ok(())
+    }
+
+    /// As [`Scan::rows`], for some rows of the group. Yields whether to go on.
+    fn rows_between(
+        &self,
+        group: usize,
+        range: Range<usize>,
+        wanted: Wanted<'_>,
+        take: &mut dyn FnMut(Place, u32) -> bool,
+    ) -> Result<bool, Error> {
+        let Some(columns) = self.group(group) else { return Ok(false) };
+        let rows = usize::try_from(columns.num_rows()).unwrap_or_default();
+        let mut left = BooleanBufferBuilder::new(rows);
+        left.append_n(range.start, false);
+        left.append_n(range.len(), true);
+        left.append_n(rows.saturating_sub(range.end), false);
+        let mut left = left.finish();
         for (column, value) in order(wanted) {
             if is_constant(columns, column, value) {
                 continue;
             }
             left = self.narrow(group, &left, column, value)?;
             if left.count_set_bits() == 0 {
-                return Ok(());
+                return Ok(true);
             }
         }
         let mut numbers = left.set_indices();
@@ -162,11 +193,11 @@ impl<'a> Scan<'a> {
                 let row = row.ok_or_else(|| mismatch("selected"))?;
                 let position = Position(position.cast_unsigned());
                 if !take(Place { event_time_us: *time, position }, row) {
-                    return Ok(());
+                    return Ok(false);
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The records of some rows of a group, whose numbers ascend.
