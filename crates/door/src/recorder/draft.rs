@@ -124,6 +124,13 @@ impl Draft {
     pub fn category(&self) -> Category {
         self.event.category()
     }
+
+    /// Whether it only reads, by the catalogue, and is answered by this process; data events do not
+    /// count as such.
+    #[must_use]
+    pub fn is_own_read(&self) -> bool {
+        self.own && self.event.operation.is_some() && self.event.read_only && !self.event.data
+    }
 }
 
 impl Event {
