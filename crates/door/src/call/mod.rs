@@ -242,7 +242,8 @@ impl House {
             return Ok((Kept::None, outflow));
         }
         let budget = &self.capture.budget;
-        match hold::hold(inflow, wire::parameters::MAX_BODY, &mut visit.reserve, budget).await {
+        let max = wire::parameters::body_max(&visit.target);
+        match hold::hold(inflow, max, &mut visit.reserve, budget).await {
             Taken::Whole(sent) => {
                 let (read, sent) = match proof {
                     None => (sent.clone(), sent),

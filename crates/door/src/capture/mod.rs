@@ -338,7 +338,7 @@ impl Open {
         call.bytes_out += data.len() as u64;
         let Some(Seen { body, .. }) = &mut call.answer else { return };
         if let SeenBody::Partial(held) = body {
-            let fits = held.len() + data.len() <= wire::parameters::MAX_BODY;
+            let fits = held.len() + data.len() <= wire::parameters::body_max(&call.target);
             if fits && call.reserve.grow(budget, data.len()) {
                 held.extend_from_slice(data);
             } else {
