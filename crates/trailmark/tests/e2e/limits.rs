@@ -39,7 +39,7 @@ fn the_soft_limit_on_open_files_is_raised_to_the_hard_one() {
             let limits = open_files(server.0.id())?;
             let is_over = server.0.try_wait().unwrap().is_some();
             assert!(!is_over, "the server ended");
-            (limits.0 != "128").then_some(limits)
+            (limits.1 == hard && limits.0 != "128").then_some(limits)
         });
         assert_eq!(limits, (hard.to_owned(), hard.to_owned()));
     }
