@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use ambient::Ambient;
 use trailmark_buckets::Buckets;
 use wire::answer::full;
 
@@ -63,7 +64,7 @@ async fn eventually_files(folder: &Path, expected: usize) {
         if files(folder) == expected {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ambient::system().clock.sleep(Duration::from_millis(10)).await;
     }
     panic!("{} files instead of {expected}", files(folder));
 }
