@@ -152,6 +152,10 @@ impl Ids {
         if status.is_success() {
             return response;
         }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
         // An error to HEAD has no document, nor has 304.
         if is_head || status == StatusCode::NOT_MODIFIED {
             response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -168,6 +172,9 @@ impl Ids {
         Response::from_parts(parts, full(bytes))
     }
 }
+
+/// When to try again what found no room, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
 
 /// The response of `s3s` as the door wants it: an error document is in memory as a whole.
 async fn finish(response: s3s::HttpResponse) -> Response<Body> {

@@ -1,6 +1,6 @@
 //! Why the buckets could not be opened, read or written, beyond what S3 has words for.
 
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, io, path::PathBuf};
 
 use s3s::{S3Error, S3ErrorCode};
 
@@ -34,9 +34,44 @@ pub enum Error {
     Torn,
 }
 
+/// What SQLite says when there is no room.
+///
+/// `SQLITE_FULL`: nothing was committed.
+const FULL: &str = "13";
+/// `SQLITE_IOERR_WRITE`, which is how it tells of a quota, and `SQLITE_IOERR_SHMSIZE`, of which it
+/// learns only once the commit is in its file.
+const FULL_PERHAPS_COMMITTED: [&str; 2] = ["778", "4874"];
+
 impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
+    }
+
+    /// Whether there was no room for a write: worth another try, once there is some.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Index(_) => self
+                .index_code()
+                .is_some_and(|it| it == FULL || FULL_PERHAPS_COMMITTED.contains(&it.as_ref())),
+            Self::Damaged(_) | Self::InUse(_) | Self::Newer(_) | Self::Torn => false,
+        }
+    }
+
+    /// Whether a change of the index that failed may have been committed all the same.
+    pub(crate) fn may_be_committed(&self) -> bool {
+        self.index_code().is_none_or(|it| it != FULL)
+    }
+
+    fn index_code(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Index(error) => error.as_database_error()?.code(),
+            Self::Damaged(_) | Self::InUse(_) | Self::Io { .. } | Self::Newer(_) | Self::Torn => {
+                None
+            }
+        }
     }
 }
 
@@ -71,14 +106,10 @@ impl Fault {
     pub(crate) fn into_answer(self) -> S3Error {
         match self {
             Self::Refused(error) => error,
-            Self::Internal(Error::Io { source, .. })
-                if source.kind() == io::ErrorKind::StorageFull =>
-            {
-                let code = S3ErrorCode::Custom("InsufficientStorage".into());
-                let mut error = S3Error::with_message(code, "There is no room for more objects.");
-                error.set_status_code(http::StatusCode::INSUFFICIENT_STORAGE);
-                error
-            }
+            Self::Internal(error) if error.is_full() => S3Error::with_message(
+                S3ErrorCode::ServiceUnavailable,
+                "There is no room for more. Please try again later.",
+            ),
             Self::Internal(_) => S3Error::with_message(
                 S3ErrorCode::InternalError,
                 "We encountered an internal error. Please try again.",

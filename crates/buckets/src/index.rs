@@ -11,9 +11,11 @@ mod uploads;
 
 use std::{collections::HashSet, path::Path};
 
+use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{
-    Row as _, Sqlite, SqlitePool, Transaction,
+    Connection as _, Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    TransactionManager as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -48,8 +50,11 @@ impl Index {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .statement_cache_capacity(64);
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .after_release(|connection, _| leave_transaction(connection))
+            .connect_with(options.clone())
+            .await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
         let index = Self { readers, writer };
         index.migrate().await?;
@@ -84,6 +89,23 @@ impl Index {
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// Makes the writer fit for its next transaction.
+///
+/// On a full disk SQLite rolls back by itself, and what `sqlx` counts as open stays so for good:
+/// its own ROLLBACK finds nothing to roll back. A new connection would need room to be opened.
+fn leave_transaction(writer: &mut SqliteConnection) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    async move {
+        // Waits for the rollback of a transaction that was dropped.
+        writer.ping().await?;
+        if writer.is_in_transaction() {
+            sqlx::query("BEGIN").execute(&mut *writer).await?;
+            <Sqlite as sqlx::Database>::TransactionManager::rollback(writer).await?;
+        }
+        Ok(true)
+    }
+    .boxed()
 }
 
 /// Notes that files are needed from now on.

@@ -25,7 +25,7 @@ use s3s::{
     S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error,
     service::{S3Service, S3ServiceBuilder},
 };
-use tracing::{Dispatch, dispatcher, error};
+use tracing::{Dispatch, dispatcher, error, warn};
 
 use crate::{error::Fault, store::Store};
 
@@ -137,7 +137,11 @@ fn answer<T>(
         if let Fault::Internal(error) = &fault {
             dispatcher::with_default(&facts.log, || {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
-                error!(operation, %error, cause, "the embedded S3 failed");
+                if error.is_full() {
+                    warn!(operation, %error, cause, "the embedded S3 has no room");
+                } else {
+                    error!(operation, %error, cause, "the embedded S3 failed");
+                }
             });
         }
         fault.into_answer()

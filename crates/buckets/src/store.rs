@@ -108,7 +108,9 @@ impl Store {
                 // Nothing was committed: the drafts go.
                 Ok(refused) => Ok(refused),
                 Err(e) => {
-                    entrust(drafts);
+                    if e.may_be_committed() {
+                        entrust(drafts);
+                    }
                     Err(e)
                 }
             }

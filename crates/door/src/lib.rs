@@ -147,6 +147,9 @@ impl Door {
         let background = Arc::clone(&capture);
         let empty = emptied.clone();
         ended.spawn(async move { background.watch_floods(&empty).await });
+        let background = Arc::clone(&capture);
+        let empty = emptied.clone();
+        ended.spawn(async move { background.missed.run(&background, &empty).await });
 
         let doors = Listener {
             around: Surroundings {

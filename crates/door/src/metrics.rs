@@ -27,6 +27,9 @@ pub struct Metrics {
     pub refused_capacity: Counter,
     /// Calls refused because the log has no room.
     pub refused_log: Counter,
+    /// Reads of our own that were answered while not even the log's reserve had room for their
+    /// records; a gap record tells of them.
+    pub unrecorded_reads: Counter,
     /// Requests refused for the way they were framed.
     pub refused_framing: Counter,
     /// Calls that failed authentication and were counted instead of recorded.
@@ -166,6 +169,12 @@ impl Metrics {
             "refused_log_total",
             "Calls refused because the log has no room.",
             self.refused_log.value(),
+        );
+        line(
+            "counter",
+            "unrecorded_reads_total",
+            "Own reads answered without room for their records; gap records tell of them.",
+            self.unrecorded_reads.value(),
         );
         line(
             "counter",

@@ -244,6 +244,10 @@ impl EventLog for BenchLog {
         async { Err(Error::Closed) }.boxed()
     }
 
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.append(frames)
+    }
+
     fn read(&self, from: Position, bytes: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
         let entries = self.entries.lock().unwrap();
         let start = entries.partition_point(|it| it.position < from);

@@ -42,6 +42,13 @@ pub trait EventLog: Debug + Send + Sync {
     /// the bound on frames. Every other error is fatal to the log: it takes no more appends.
     fn append(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>>;
 
+    /// As [`EventLog::append`], and may use the part of the bound on disk use that ordinary appends
+    /// leave alone: for what must go on while the log is full. A log may have no such reserve.
+    ///
+    /// # Errors
+    /// As [`EventLog::append`].
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>>;
+
     /// Reads frames from `from` on, in order, until about `bytes` of bodies are gathered; always at
     /// least one frame when there is one. Only synced frames are read. Empty at the end of the log.
     ///
@@ -74,7 +81,7 @@ pub trait EventLog: Debug + Send + Sync {
 pub struct Usage {
     /// Bytes of all segments.
     pub bytes: u64,
-    /// Bytes at which appends are refused.
+    /// Bytes at which ordinary appends are refused.
     pub bound: u64,
     /// Number of segments.
     pub segments: u64,
@@ -88,7 +95,7 @@ pub struct Usage {
     pub gaps: u64,
     /// Whether `bytes` has passed the share of `bound` at which an alarm is due.
     pub alarm: bool,
-    /// Whether the last append was refused for want of room.
+    /// Whether the last ordinary append was refused for want of room.
     pub full: bool,
 }
 
@@ -103,7 +110,7 @@ pub enum Error {
     Full {
         /// Bytes used.
         used: u64,
-        /// Bytes at which appends are refused.
+        /// Bytes at which ordinary appends are refused.
         bound: u64,
     },
     /// Another process has the log open. Stop that one first, or use another folder.

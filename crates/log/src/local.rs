@@ -28,6 +28,7 @@
 //! - A gap may name frames that were never acknowledged, after a power failure that let a later part
 //!   of the last commit reach the disk and not an earlier one. None is left out.
 
+mod fullness;
 mod gaps;
 mod opening;
 mod queue;
@@ -66,7 +67,7 @@ use crate::{
     disk::{Disk, File, Folder},
     encoding,
     local::{
-        queue::{Append, Command},
+        queue::{Append, Class, Command},
         table::Shared,
     },
 };
@@ -88,6 +89,10 @@ pub struct Settings {
     /// Bytes that may wait for the disk before callers are held back. Default 32 MiB. Larger takes
     /// up longer bursts and costs memory.
     pub queue_bytes: u32,
+    /// Bytes of `bound_bytes` that only [`EventLog::append_reserved`] may use, at most an eighth of
+    /// it. Default 16 MiB. Larger lets reads be recorded longer while the log is full; smaller
+    /// refuses other calls later.
+    pub reserve_bytes: u64,
     /// Bytes at which a new segment begins. Default 64 MiB. Larger makes fewer files; smaller gives
     /// room back sooner and scans less when opened after a crash.
     pub segment_bytes: u64,
@@ -100,8 +105,16 @@ impl Default for Settings {
             bound_bytes: 8 << 30,
             gather_us: 500,
             queue_bytes: 32 << 20,
+            reserve_bytes: 16 << 20,
             segment_bytes: 64 << 20,
         }
+    }
+}
+
+impl Settings {
+    /// Bytes of segments at which ordinary appends are refused.
+    fn ordinary_bound(&self) -> u64 {
+        self.bound_bytes - self.reserve_bytes.min(self.bound_bytes / 8)
     }
 }
 
@@ -244,6 +257,33 @@ impl LocalLog {
         &self.shared
     }
 
+    async fn append_as(&self, frames: Vec<Frame>, class: Class) -> Result<Range<Position>, Error> {
+        let mut bytes = 0;
+        for frame in &frames {
+            encoding::check(frame)?;
+            bytes += encoding::length(frame) as u64;
+        }
+        if frames.is_empty() {
+            let end = *self.shared.durable.borrow();
+            return Ok(end..end);
+        }
+        if bytes > MAX_APPEND {
+            let narrow = |it| usize::try_from(it).unwrap_or(usize::MAX);
+            let (bytes, bound) = (narrow(bytes), narrow(MAX_APPEND));
+            return Err(Error::TooLarge { bytes, bound });
+        }
+        let room = self.shared.queue.room(bytes).await?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push(Command::Append(Append {
+            frames,
+            bytes,
+            class,
+            reply,
+            _room: room,
+        }))?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
     async fn read_with<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
@@ -266,32 +306,11 @@ impl Drop for LocalLog {
 
 impl EventLog for LocalLog {
     fn append(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
-        async move {
-            let mut bytes = 0;
-            for frame in &frames {
-                encoding::check(frame)?;
-                bytes += encoding::length(frame) as u64;
-            }
-            if frames.is_empty() {
-                let end = *self.shared.durable.borrow();
-                return Ok(end..end);
-            }
-            if bytes > MAX_APPEND {
-                let narrow = |it| usize::try_from(it).unwrap_or(usize::MAX);
-                let (bytes, bound) = (narrow(bytes), narrow(MAX_APPEND));
-                return Err(Error::TooLarge { bytes, bound });
-            }
-            let room = self.shared.queue.room(bytes).await?;
-            let (reply, answer) = oneshot::channel();
-            self.shared.queue.push(Command::Append(Append {
-                frames,
-                bytes,
-                reply,
-                _room: room,
-            }))?;
-            answer.await.map_err(|_| Error::Closed)?
-        }
-        .boxed()
+        self.append_as(frames, Class::Ordinary).boxed()
+    }
+
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.append_as(frames, Class::Reserved).boxed()
     }
 
     fn read(&self, from: Position, bytes: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {

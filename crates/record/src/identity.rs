@@ -71,6 +71,9 @@ pub struct SessionContext {
     /// Set by the first AssumeRole of a chain and carried along.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
+    /// `"true"` in the sessions of AssumeRoot, which are root users' otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_root: Option<String>,
 }
 
 /// `userIdentity.sessionContext.attributes`: both members are texts.

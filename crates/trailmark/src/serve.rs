@@ -43,6 +43,7 @@ use crate::{
 pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     start_tracing(options.log_json);
     keep_memory_private();
+    allow_open_files();
     let config = configured(&options)?;
     let ambient = Ambient::system();
     make_folder(&config.data_dir)?;
@@ -300,6 +301,23 @@ fn keep_memory_private() {
         tracing::warn!("a crash of this process may leave a core file with secrets in it");
     }
 }
+
+/// Each connection is an open file, and so is its counterpart at an upstream: more than the soft
+/// limit of most systems allows, which is there for programs that cannot count beyond 1,024.
+fn allow_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(OPEN_FILES, |it| it.min(OPEN_FILES));
+    if current.is_none_or(|it| it >= wanted) {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }) {
+        tracing::warn!(%error, ?current, wanted, "the limit on open files stays as it is");
+    }
+}
+
+/// Open files that are asked for: several times what the door's bounds allow.
+const OPEN_FILES: u64 = 65_536;
 
 /// How long a start waits for the store to catch up.
 const CATCH_UP: Duration = Duration::from_secs(20);

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::{
-    catalogue::Protocol, cbor, encoding::inflated, identify::Identified, parameters::MAX_BODY, xml,
+    catalogue::Protocol, cbor, encoding::inflated, identify::Identified, parameters::body_max, xml,
 };
 
 /// What became of a call.
@@ -62,8 +62,9 @@ pub fn read(
     headers: &HeaderMap,
     body: Option<&[u8]>,
 ) -> Outcome {
-    let body = body.map(inflated);
-    let body = body.as_deref().filter(|it| !it.is_empty() && it.len() <= MAX_BODY);
+    let max = body_max(identified);
+    let body = body.map(|it| inflated(it, max));
+    let body = body.as_deref().filter(|it| !it.is_empty() && it.len() <= max);
     let document = body.map_or(Document::None, |it| Document::of(it, headers));
     let header = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
     let mut outcome = Outcome {

@@ -53,8 +53,20 @@ impl From<cbor::Error> for Error {
     }
 }
 
-/// The longest body that is read, in bytes, after it was decompressed.
+/// The longest body that is read, in bytes, after it was decompressed; see [`body_max`].
 pub const MAX_BODY: usize = 1 << 20;
+
+/// As [`MAX_BODY`], of S3's `DeleteObjects`: each of its keys is a record, and 1,000 keys of 1,024
+/// bytes, spelt with entities, take more than that.
+const MAX_DELETIONS: usize = 4 << 20;
+
+/// The longest body that is read of a call, in bytes, after it was decompressed: of its request and
+/// of its answer.
+#[must_use]
+pub fn body_max(identified: &Identified) -> usize {
+    let deletes = identified.operation.is_some_and(|it| it.name == "DeleteObjects");
+    if deletes && identified.is_s3() { MAX_DELETIONS } else { MAX_BODY }
+}
 
 /// The deepest nesting that is read.
 pub const MAX_DEPTH: usize = 64;
@@ -66,8 +78,9 @@ pub const MAX_DEPTH: usize = 64;
 /// # Errors
 /// When the body is not what the protocol says, or beyond the bounds.
 pub fn read(identified: &Identified, parts: &Parts, body: &[u8]) -> Result<Value, Error> {
-    let body = &*inflated(body);
-    if body.len() > MAX_BODY {
+    let max = body_max(identified);
+    let body = &*inflated(body, max);
+    if body.len() > max {
         return Err(Error::TooLarge);
     }
     let known = identified.service.zip(identified.operation);

@@ -29,6 +29,10 @@ impl EventLog for KeepBeforeTrim {
         self.log.append(frames)
     }
 
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.log.append_reserved(frames)
+    }
+
     fn read(&self, from: Position, bytes: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
         self.log.read(from, bytes)
     }

@@ -142,6 +142,10 @@ impl EventLog for Moody {
         .boxed()
     }
 
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.append(frames)
+    }
+
     fn read(&self, from: Position, bytes: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
         self.log.read(from, bytes)
     }

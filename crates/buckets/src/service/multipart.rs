@@ -254,8 +254,9 @@ pub(super) async fn keep_part(
             }
             Ok(None) => Ok(false),
             Err(e) => {
-                // The commit may have succeeded all the same.
-                draft.entrust();
+                if e.may_be_committed() {
+                    draft.entrust();
+                }
                 Err(e)
             }
         }

@@ -7,4 +7,6 @@ mod common;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod protocol;

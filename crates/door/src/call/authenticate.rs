@@ -97,7 +97,8 @@ impl House {
             // Nobody here answers for a service that nobody knows: the scope is all there is.
             None => scope,
         };
-        let expected = Expected { service, own: visit.is_own() };
+        let expected =
+            Expected { service, own: visit.is_own(), protocol_in_path: visit.route.is_some() };
         let now = self.ambient.clock.now();
         self.verifier.verify(&visit.parts, claim, key, expected, now)
     }

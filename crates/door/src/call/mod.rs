@@ -132,7 +132,13 @@ impl House {
         place: Place,
     ) -> Result<Answer, Refusal> {
         visit.identify(&self.domains)?;
-        let proof = self.authenticate(visit).await?;
+        let proof = match self.authenticate(visit).await {
+            Err(refusal @ Refusal::Unbelieved(_)) if visit.target.needs_form => {
+                self.name_by_form(visit, body).await;
+                return Err(refusal);
+            }
+            proof => proof?,
+        };
 
         // What the caller waits to send is asked for only now that its signature is known to be
         // true, as far as it can be without the body.
@@ -242,13 +248,17 @@ impl House {
             return Ok((Kept::None, outflow));
         }
         let budget = &self.capture.budget;
-        match hold::hold(inflow, wire::parameters::MAX_BODY, &mut visit.reserve, budget).await {
+        let max = wire::parameters::body_max(&visit.target);
+        match hold::hold(inflow, max, &mut visit.reserve, budget).await {
             Taken::Whole(sent) => {
                 let (read, sent) = match proof {
                     None => (sent.clone(), sent),
                     Some(Proof(verification)) => {
-                        let (_, decoded, _) =
-                            verification.with_body(sent.clone(), View::Decoded)?;
+                        let verified = verification.with_body(sent.clone(), View::Decoded);
+                        if verified.is_err() && visit.target.needs_form {
+                            visit.name_by(&sent);
+                        }
+                        let (_, decoded, _) = verified?;
                         match view {
                             View::Raw => (decoded, sent),
                             View::Decoded => (decoded.clone(), decoded),

@@ -2,7 +2,10 @@
 //!
 //! Start at [`House::refuse`].
 
-use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use http::{
+    HeaderValue, StatusCode,
+    header::{EXPECT, RETRY_AFTER},
+};
 use http_body_util::BodyExt as _;
 use tracing::{debug, error};
 use wire::{
@@ -18,9 +21,11 @@ use super::{
 };
 use crate::{
     capture::{Open, Unrecorded, failure, flood},
+    hold::{self, Reserve, Taken},
     http1::body::BodyError,
-    message::{Answer, AnswerBody},
+    message::{Answer, AnswerBody, RequestBody},
     metrics::Outcome,
+    outflow::Inflow,
     upstream::Fault,
 };
 
@@ -104,6 +109,21 @@ impl House {
             return self.spell(visit, unrecorded_words(unrecorded)).await;
         }
         self.spell(visit, words).await
+    }
+
+    /// Reads the name of a call that is refused from its form, when that comes by itself and is no
+    /// longer than a form may be: the operation of the query protocols stands nowhere else.
+    pub(super) async fn name_by_form(&self, visit: &mut Visit, body: RequestBody) {
+        if visit.parts.headers.contains_key(EXPECT) {
+            // Whoever is not believed is not asked for more.
+            return;
+        }
+        let inflow = Inflow::new(body, visit.meter.clone());
+        let (max, budget) = (wire::parameters::MAX_BODY, &self.capture.budget);
+        if let Taken::Whole(form) = hold::hold(inflow, max, &mut visit.reserve, budget).await {
+            visit.name_by(&form);
+        }
+        visit.reserve = Reserve::default();
     }
 
     async fn record_refusal(&self, visit: &Visit, words: &Words) -> Result<(), Unrecorded> {

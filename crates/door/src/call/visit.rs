@@ -191,6 +191,14 @@ impl Visit {
         Ok(())
     }
 
+    /// Takes the name of a refused call from the form that claims it. Nothing else is kept of it,
+    /// and a form that cannot be read leaves the call without a name.
+    pub(super) fn name_by(&mut self, form: &[u8]) {
+        if let Ok(target) = Identified::clone(&self.target).with_form(form) {
+            self.target = Arc::new(target);
+        }
+    }
+
     /// Whether the call is answered here.
     pub(super) fn is_own(&self) -> bool {
         matches!(self.destination, Destination::Own { .. })

@@ -11,6 +11,7 @@ mod body;
 pub(crate) mod buffer;
 pub(crate) mod flood;
 mod lasting;
+mod missed;
 pub(crate) mod recovery;
 mod room;
 
@@ -41,6 +42,7 @@ pub(crate) use body::{Captured, Source, failure};
 use buffer::{Buffer, Lease};
 use flood::Floods;
 use lasting::Lasting;
+use missed::Missed;
 use room::Room;
 pub(crate) use room::resource as bucket_resource;
 
@@ -57,6 +59,7 @@ pub(crate) struct Capture {
     pub(crate) budget: Budget,
     pub(crate) floods: Floods,
     pub(crate) room: Room,
+    pub(crate) missed: Missed,
     /// Records that are made after their callers have left.
     pub(crate) tasks: TaskTracker,
     fatal: Mutex<Option<log::Error>>,
@@ -167,6 +170,7 @@ impl Capture {
             budget: Budget::new(settings.held_bytes_max),
             floods: Floods::default(),
             room: Room::default(),
+            missed: Missed::default(),
             tasks: TaskTracker::new(),
             fatal: Mutex::new(None),
             failed: CancellationToken::new(),
@@ -176,9 +180,19 @@ impl Capture {
     /// Begins a call, before it leaves. In the mode `strict` what is known of it is durable when
     /// this returns.
     pub(crate) async fn begin(self: &Arc<Self>, it: Beginning) -> Result<Open, Unrecorded> {
-        self.room.check(self).await?;
+        let mode = if it.draft.is_own_read() {
+            match self.room.look(self).await {
+                Ok(()) => it.mode,
+                // Reads go on. Their records have a reserve; an intent or a note would have none.
+                Err(Unrecorded::NoRoom) => Mode::Durable,
+                Err(Unrecorded::Failed) => return Err(Unrecorded::Failed),
+            }
+        } else {
+            self.room.check(self).await?;
+            it.mode
+        };
         let (mut intent, mut lease) = (None, None);
-        match it.mode {
+        match mode {
             Mode::Durable => {}
             Mode::Buffered => lease = Some(self.buffer.lease(self).await?),
             Mode::Strict => {
@@ -209,8 +223,31 @@ impl Capture {
         &self,
         frames: Vec<Frame>,
     ) -> Result<std::ops::Range<Position>, Unrecorded> {
-        let records = frames.iter().filter(|it| it.kind.has_record()).count() as u64;
-        match self.log.append(frames).await {
+        let records = records(&frames);
+        self.judge(records, self.log.append(frames).await)
+    }
+
+    /// Appends the records of a read that goes on while the log is full. What not even the reserve
+    /// has room for is counted, and a gap record will tell of it.
+    async fn append_read(&self, frames: Vec<Frame>) -> Result<(), Unrecorded> {
+        let records = records(&frames);
+        let owed = missed::Span::of(&frames);
+        match self.judge(records, self.log.append_reserved(frames).await) {
+            Err(Unrecorded::NoRoom) => {
+                self.metrics.unrecorded_reads.add(1);
+                self.missed.add(owed);
+                Ok(())
+            }
+            kept => kept.map(drop),
+        }
+    }
+
+    fn judge(
+        &self,
+        records: u64,
+        kept: Result<std::ops::Range<Position>, log::Error>,
+    ) -> Result<std::ops::Range<Position>, Unrecorded> {
+        match kept {
             Ok(positions) => {
                 self.metrics.records.add(records);
                 Ok(positions)
@@ -301,7 +338,7 @@ impl Open {
         call.bytes_out += data.len() as u64;
         let Some(Seen { body, .. }) = &mut call.answer else { return };
         if let SeenBody::Partial(held) = body {
-            let fits = held.len() + data.len() <= wire::parameters::MAX_BODY;
+            let fits = held.len() + data.len() <= wire::parameters::body_max(&call.target);
             if fits && call.reserve.grow(budget, data.len()) {
                 held.extend_from_slice(data);
             } else {
@@ -375,6 +412,8 @@ impl Underway {
         let ending = self.ending(completed);
         let learned = capture.recorder.learn(&draft, &ending);
         let owned = self.owned_bucket(draft.account());
+        // An intent must be answered in the log, or it would hold back its trimming.
+        let is_read = draft.is_own_read() && self.intent.is_none();
         let finished = capture.recorder.finish(draft, &self.target, &ending);
         if let Some(learned) = learned {
             let session = Session {
@@ -401,6 +440,7 @@ impl Underway {
                 capture.buffer.push(capture, frames, lease);
                 Ok(())
             }
+            Some(_) | None if is_read => capture.append_read(frames).await,
             Some(_) | None => capture.append(frames).await.map(drop),
         }
     }
@@ -453,6 +493,11 @@ impl Underway {
         self.answer.as_ref().filter(|it| it.status.is_success())?;
         room::OwnedBucket::of(&self.target, account)
     }
+}
+
+/// How many of the frames hold records.
+fn records(frames: &[Frame]) -> u64 {
+    frames.iter().filter(|it| it.kind.has_record()).count() as u64
 }
 
 /// The frame of an intent: a draft in which nothing is secret.

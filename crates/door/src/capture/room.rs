@@ -19,18 +19,26 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Whether the record of one more call would find room; counts the call as refused if not.
+    pub(crate) async fn check(&self, capture: &Capture) -> Result<(), Unrecorded> {
+        let found = self.look(capture).await;
+        if found == Err(Unrecorded::NoRoom) {
+            capture.metrics.refused_log.add(1);
+        }
+        found
+    }
+
     /// Whether the record of one more call would find room.
     ///
     /// A disk that was full may have room again, which only writing shows; so from time to time a
     /// small note is written in place of the call that is refused.
-    pub(crate) async fn check(&self, capture: &Capture) -> Result<(), Unrecorded> {
+    pub(super) async fn look(&self, capture: &Capture) -> Result<(), Unrecorded> {
         if capture.failed.is_cancelled() {
             return Err(Unrecorded::Failed);
         }
         let usage = capture.log.usage();
         let owed = capture.metrics.in_flight.value().saturating_mul(RECORD_BYTES);
         if usage.bytes.saturating_add(owed) >= usage.bound && usage.bound > 0 {
-            capture.metrics.refused_log.add(1);
             return Err(Unrecorded::NoRoom);
         }
         if !usage.full {
@@ -43,7 +51,6 @@ impl Room {
         if due && capture.append(vec![probe(capture)]).await.is_ok() {
             return Ok(());
         }
-        capture.metrics.refused_log.add(1);
         Err(Unrecorded::NoRoom)
     }
 }

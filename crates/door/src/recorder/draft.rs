@@ -13,6 +13,7 @@ use super::{
     resources::Resource,
     seen::{Arrived, Caller, Tls},
     session::Wanted,
+    sizes,
 };
 
 /// A call of which only the end is missing. Holds no secret: it may be written.
@@ -82,13 +83,22 @@ pub(super) struct Deletion {
 
 impl Draft {
     /// The body of an intent: the draft, of which a claimed key id is left only when it looks like
-    /// one.
+    /// one. Of very many keys to delete the first ones are left, so that it fits into a frame: the
+    /// outcome has them all, a call whose end nobody saw those.
     #[must_use]
     pub fn intent(&self) -> Vec<u8> {
         let mut written = self.clone();
         if let Caller::Claimed { access_key_id } = &mut written.caller {
             *access_key_id = shown_key(access_key_id);
         }
+        sizes::fit(&mut written.parameters, "requestParameters", sizes::OBJECT_MAX);
+        let mut left = INTENT_DELETES_MAX;
+        written.deletes.retain(|it| {
+            let bytes = it.key.len() + it.version.as_ref().map_or(0, String::len);
+            let fits = left.checked_sub(bytes + DELETION_BYTES);
+            left = fits.unwrap_or(0);
+            fits.is_some()
+        });
         serde_json::to_vec(&written).expect("a draft has texts as keys and no NaN")
     }
 
@@ -124,6 +134,13 @@ impl Draft {
     pub fn category(&self) -> Category {
         self.event.category()
     }
+
+    /// Whether it only reads, by the catalogue, and is answered by this process; data events do not
+    /// count as such.
+    #[must_use]
+    pub fn is_own_read(&self) -> bool {
+        self.own && self.event.operation.is_some() && self.event.read_only && !self.event.data
+    }
 }
 
 impl Event {
@@ -155,6 +172,11 @@ impl Event {
         self.service.as_deref() == Some(service)
     }
 }
+
+/// Bytes of keys to delete that an intent holds; written as JSON they may take twice as much.
+const INTENT_DELETES_MAX: usize = 384 << 10;
+/// What a key to delete takes beside its texts.
+const DELETION_BYTES: usize = 32;
 
 /// What a service is called that nobody knows: the name that the call was signed for, else this.
 const UNKNOWN_SOURCE: &str = "unknown.amazonaws.com";

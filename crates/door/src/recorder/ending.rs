@@ -9,7 +9,7 @@ use wire::{
     catalogue::Side,
     identify::Identified,
     outcome::{self, Outcome},
-    parameters::cloudtrail_names,
+    parameters::{MAX_BODY, body_max, cloudtrail_names},
     sensitive::Sensitive,
 };
 
@@ -75,7 +75,7 @@ impl Ended {
 /// Reads the end of a call.
 pub(super) fn ended(draft: &Draft, target: &Identified, ending: &Ending<'_>) -> Ended {
     let answer = ending.answer.as_ref();
-    let plain = answer.and_then(|it| body::plain(it.headers, it.body.whole()?));
+    let plain = answer.and_then(|it| body::plain(it.headers, it.body.whole()?, body_max(target)));
     let outcome = answer.map_or_else(Outcome::default, |it| {
         outcome::read(target, it.status, it.headers, plain.as_deref())
     });
@@ -186,7 +186,7 @@ fn function(draft: &Draft) -> Option<&str> {
 /// What STS granted with an answer, if it is one of those and a success.
 pub(super) fn granted(draft: &Draft, answer: &Answered<'_>) -> Option<Granted> {
     draft.wanted.as_ref().filter(|_| answer.status.is_success())?;
-    Granted::read(&body::plain(answer.headers, answer.body.whole()?)?)
+    Granted::read(&body::plain(answer.headers, answer.body.whole()?, MAX_BODY)?)
 }
 
 /// What a record says of a call that did not get through.

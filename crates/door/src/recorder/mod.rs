@@ -119,7 +119,7 @@ pub struct Flood {
 /// Records that were lost, or may have been.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
-    /// Why, in a word: `LogCorrupt`, `BufferLost`, `ProcessCrashed`.
+    /// Why, in a word: `LogCorrupt`, `LogFull`, `ProcessCrashed`.
     pub reason: &'static str,
     /// Whose records, when they are all of one account.
     pub account: Option<AccountId>,

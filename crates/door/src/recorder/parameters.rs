@@ -52,7 +52,9 @@ fn read(arrived: &Arrived<'_>) -> (Value, Option<String>) {
         Held::Cut => return (without_body(), Some("request body incomplete".to_owned())),
         Held::Whole(body) => body,
     };
-    let Some(body) = body::plain(&arrived.parts.headers, body) else {
+    let Some(body) =
+        body::plain(&arrived.parts.headers, body, parameters::body_max(arrived.target))
+    else {
         return (without_body(), Some(TOO_LARGE.to_owned()));
     };
     match parameters::read(arrived.target, arrived.parts, &body) {

@@ -252,7 +252,9 @@ impl Granted {
 fn root_session(wanted: &Wanted) -> Option<Identity> {
     let target = wanted.target.as_deref()?;
     let account = AccountId::parse(target).ok().or_else(|| account_of(target))?;
-    Some(Identity::root(account, None))
+    let context =
+        SessionContext { assumed_root: Some("true".to_owned()), ..SessionContext::default() };
+    Some(Identity { session_context: Some(context), ..Identity::root(account, None) })
 }
 
 fn session(

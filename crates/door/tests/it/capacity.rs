@@ -100,6 +100,51 @@ async fn a_structured_body_beyond_the_cap_passes_unread() {
 }
 
 #[tokio::test]
+async fn each_key_of_the_largest_bulk_deletion_gets_its_record() {
+    // 1,000 keys of 1,024 bytes, of which some are spelt with entities.
+    let keys: Vec<_> = (0..1000).map(|it| format!("{it:03}{}", "&".repeat(1021))).collect();
+    let spelt = |key: &String| key.replace('&', "&amp;");
+    let objects: String = keys
+        .iter()
+        .enumerate()
+        .map(|(at, key)| {
+            let key = if at % 4 == 0 { spelt(key) } else { key.replace('&', "a") };
+            format!("<Object><Key>{key}</Key></Object>")
+        })
+        .collect();
+    let body = format!("<Delete>{objects}</Delete>");
+    assert!(body.len() > 3 << 19, "{}", body.len());
+    // The answer is as long, and what failed stands at its end.
+    let done = objects.replace("Object>", "Deleted>");
+    let failed = "<Error><Key>999";
+    let answer = format!(
+        "<DeleteResult>{done}{failed}{}</Key><Code>AccessDenied</Code></Error></DeleteResult>",
+        "a".repeat(1021)
+    );
+    for mode in [door::Mode::Durable, door::Mode::Strict] {
+        let (upstream, _seen) = answering(ok(&answer)).await;
+        let mut stage = Stage::before(upstream).await;
+        stage.upstream().capture = mode;
+        let door = stage.open().await;
+        let request = format!(
+            "POST /b?delete HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert_eq!(door.caller().await.ask(request).await.status, StatusCode::OK);
+        let records = door.log.records();
+        let deleted: Vec<_> =
+            records.iter().filter(|it| it["eventName"] == "DeleteObject").collect();
+        assert_eq!(deleted.len(), 1000);
+        assert_eq!(deleted[0]["requestParameters"]["key"], keys[0]);
+        let with_error = deleted.iter().filter(|it| it["errorCode"] == "AccessDenied");
+        assert_eq!(with_error.count(), 1);
+        for frame in door.log.frames() {
+            assert!(frame.body.len() <= log::MAX_BODY, "{:?}: {}", frame.kind, frame.body.len());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_thousand_callers_that_send_at_once_are_served() {
     let (upstream, _seen) = answering(ok("")).await;
     let door = Stage::before(upstream).await.open().await;

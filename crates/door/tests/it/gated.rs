@@ -22,6 +22,8 @@ struct Inner {
     durable: watch::Sender<Position>,
     gate: watch::Sender<bool>,
     usage: Mutex<Usage>,
+    /// How many more frames the reserve takes while the log is full.
+    reserve: Mutex<usize>,
     broken: Mutex<bool>,
 }
 
@@ -34,6 +36,7 @@ impl GatedLog {
             durable: watch::Sender::new(Position(0)),
             gate: watch::Sender::new(true),
             usage: Mutex::new(Usage { bound: u64::MAX, ..Usage::default() }),
+            reserve: Mutex::new(0),
             broken: Mutex::new(false),
         }))
     }
@@ -51,6 +54,11 @@ impl GatedLog {
     /// From now on there is no room, or there is again.
     pub(crate) fn set_full(&self, full: bool) {
         self.0.usage.lock().unwrap().full = full;
+    }
+
+    /// How many more frames the reserve takes while the log is full.
+    pub(crate) fn set_reserve(&self, frames: usize) {
+        *self.0.reserve.lock().unwrap() = frames;
     }
 
     /// From now on every append fails for good, also those that wait.
@@ -102,15 +110,22 @@ impl GatedLog {
     }
 }
 
-impl EventLog for GatedLog {
-    fn append(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+impl GatedLog {
+    fn append_as(
+        &self,
+        frames: Vec<Frame>,
+        is_reserved: bool,
+    ) -> BoxFuture<'_, Result<Range<Position>, Error>> {
         async move {
             let range = {
                 let usage = self.0.usage.lock().unwrap();
                 if *self.0.broken.lock().unwrap() {
                     return Err(Error::Closed);
                 }
-                if usage.full {
+                let mut reserve = self.0.reserve.lock().unwrap();
+                if usage.full && is_reserved && *reserve >= frames.len() {
+                    *reserve -= frames.len();
+                } else if usage.full {
                     return Err(Error::Full { used: 1, bound: 1 });
                 }
                 let mut kept = self.0.frames.lock().unwrap();
@@ -127,6 +142,16 @@ impl EventLog for GatedLog {
             Ok(range)
         }
         .boxed()
+    }
+}
+
+impl EventLog for GatedLog {
+    fn append(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.append_as(frames, false)
+    }
+
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.append_as(frames, true)
     }
 
     fn read(&self, from: Position, _: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {

@@ -287,3 +287,47 @@ async fn a_call_on_another_accounts_bucket_makes_a_record_for_each() {
     assert_eq!(accounts, [ACCOUNT, "210987654321"]);
     assert_eq!(records[0]["sharedEventID"], records[1]["sharedEventID"]);
 }
+
+#[tokio::test]
+async fn a_refused_call_of_the_query_protocols_is_named_and_its_parameters_are_not_kept() {
+    let sts = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=canary";
+    let ec2 = "Action=RunInstances&Version=2016-11-15&UserData=canary";
+    for (service, form, name) in [("sts", sts, "AssumeRole"), ("ec2", ec2, "RunInstances")] {
+        let sign = || {
+            Sign::new("POST", "/", service)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form.as_bytes())
+        };
+        // One is wrong only once the body is known, the other shows before.
+        let secret = Sign { secret: "wrong", ..sign() };
+        let expired = Sign { now: sign().now - jiff::SignedDuration::from_hours(2), ..sign() };
+        for request in [secret, expired] {
+            let (upstream, mut seen) = answering(ok("")).await;
+            let door = Stage::before(upstream).await.open().await;
+            let answer = door.caller().await.ask(request.request()).await;
+            assert!(answer.status.is_client_error(), "{answer:?}");
+            assert!(seen.try_recv().is_err());
+            let record = door.log.record();
+            assert_eq!(record["eventName"], name, "{record:#}");
+            assert_eq!(record["eventSource"], format!("{service}.amazonaws.com"));
+            assert_eq!(record["userIdentity"].get("type"), None, "{record:#}");
+            assert!(!record.to_string().contains("canary"), "{record:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_is_not_believed_is_not_asked_for_its_form() {
+    let (upstream, _seen) = answering(ok("")).await;
+    let door = Stage::before(upstream).await.open().await;
+    let form = "Action=AssumeRole&Version=2011-06-15";
+    let sign = Sign::new("POST", "/", "sts")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form.as_bytes());
+    let now = sign.now - jiff::SignedDuration::from_hours(2);
+    let head = String::from_utf8(Sign { now, ..sign }.head()).unwrap();
+    let head = head.replacen("\r\n", "\r\nExpect: 100-continue\r\n", 1);
+    let answer = door.caller().await.ask(head).await;
+    assert!(answer.status.is_client_error(), "{answer:?}");
+    assert_eq!(door.log.record()["eventName"], "POST");
+}

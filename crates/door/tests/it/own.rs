@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use catalog::{Policy, Principal, UserName, UserPath};
+use door::Mode;
 use futures::{FutureExt as _, future::BoxFuture};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
@@ -130,6 +131,12 @@ async fn routes_of_trailmark_are_signed_like_a_services_and_get_their_bodies() {
     let answer = caller.ask(records().request()).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert!(answer.body.starts_with("trailmark:records 123456789012 true us-east-1 {\"eventV"));
+    // As curl sends it, which signs no content type. The path says what the body is.
+    let mut curl = records().request();
+    let line = curl.windows(2).position(|it| it == b"\r\n").unwrap() + 2;
+    curl.splice(line..line, *b"content-type: application/x-www-form-urlencoded\r\n");
+    let answer = caller.ask(curl).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let answer = caller.ask(Sign { service: "cloudtrail", ..records() }.request()).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
     let unsigned = "POST /_trailmark/records HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
@@ -174,4 +181,47 @@ async fn pages_need_no_signature_and_leave_no_record() {
     let answer = caller.ask(browser).await;
     assert_eq!(answer.headers["location"], "/_trailmark/console");
     assert!(door.log.frames().is_empty());
+}
+
+#[tokio::test]
+async fn reads_go_on_while_the_log_is_full_and_what_finds_no_room_becomes_one_gap_record() {
+    for mode in [Mode::Durable, Mode::Strict, Mode::Buffered] {
+        let (mut stage, echo) = stage().await;
+        stage.settings.own.insert("cloudtrail".to_owned(), mode);
+        let door = stage.open().await;
+        door.log.set_full(true);
+        door.log.set_reserve(2);
+        let mut caller = door.caller().await;
+        for _ in 0..5 {
+            assert_eq!(caller.ask(lookup().request()).await.status, StatusCode::OK, "{mode:?}");
+        }
+        let writes = b"{\"Name\": \"t\", \"S3BucketName\": \"b\"}";
+        let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.CreateTrail";
+        let answer = caller.ask(Sign::json(target, "cloudtrail", writes).request()).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{mode:?}");
+        assert_eq!(echo.0.lock().unwrap().len(), 5, "what changes things does not go on");
+        let records = door.log.records();
+        assert_eq!(records.len(), 2, "the reserve holds two");
+        assert!(records.iter().all(|it| it["eventName"] == "LookupEvents"));
+        assert_eq!(door.metrics.unrecorded_reads.value(), 3);
+        assert_eq!(door.metrics.refused_log.value(), 1);
+
+        door.log.set_full(false);
+        let records = door.log.wait_for_records(3).await;
+        let gap = &records[2];
+        assert_eq!(gap["eventName"], "RecordGap");
+        assert_eq!(gap["recipientAccountId"], ACCOUNT);
+        let details = &gap["serviceEventDetails"];
+        assert_eq!(
+            (&details["reason"], &details["recordCountAtMost"]),
+            (&"LogFull".into(), &3.into())
+        );
+        assert!(details["windowStart"].is_string() && details["windowEnd"].is_string(), "{gap}");
+        assert_eq!(caller.ask(lookup().request()).await.status, StatusCode::OK);
+        let log = door.log.clone();
+        drop(caller);
+        door.stop().await.unwrap();
+        let gaps = log.records().iter().filter(|it| it["eventName"] == "RecordGap").count();
+        assert_eq!((gaps, log.records().len()), (1, 4), "each is told of once");
+    }
 }

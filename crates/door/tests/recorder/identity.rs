@@ -129,6 +129,35 @@ fn a_session_token_keeps_the_user() {
 }
 
 #[test]
+fn the_root_of_a_member_account_is_told_from_one_that_a_person_used() {
+    let learned = sts("Action=AssumeRoot&Version=2011-06-15&TargetPrincipal=222233334444\
+                       &TaskPolicyArn.arn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2Froot-task%2FX")
+    .answered(200, &[], granted("AssumeRoot", ""))
+    .learned()
+    .unwrap();
+    let record = list_tables()
+        .by(Caller::Known { identity: Box::new(learned.identity), account: learned.account })
+        .answered(200, &[], "{}")
+        .record();
+    let identity = &record["userIdentity"];
+    assert_eq!(identity["type"], "Root", "{identity:#}");
+    assert_eq!(identity["arn"], "arn:aws:iam::222233334444:root");
+    // A text, as in the example of the IAM User Guide, "Track privileged tasks".
+    assert_eq!(identity["sessionContext"]["assumedRoot"], "true");
+    assert_eq!(identity["sessionContext"]["attributes"]["mfaAuthenticated"], "false");
+}
+
+#[test]
+fn an_encoded_authorization_message_is_hidden() {
+    let record = sts("Action=DecodeAuthorizationMessage&Version=2011-06-15\
+                      &EncodedMessage=canary-message")
+    .answered(200, &[], "<DecodeAuthorizationMessageResponse/>")
+    .record();
+    assert_eq!(record["requestParameters"]["encodedMessage"], "HIDDEN_DUE_TO_SECURITY_REASONS");
+    assert!(!record.to_string().contains("canary"), "{record:#}");
+}
+
+#[test]
 fn a_web_identity_calls_by_its_token_and_is_named_by_the_answer() {
     let form = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=app\
                 &RoleArn=arn%3Aaws%3Aiam%3A%3A222233334444%3Arole%2FApp\

@@ -43,6 +43,10 @@ impl EventLog for MemoryLog {
         async move { Ok(range) }.boxed()
     }
 
+    fn append_reserved(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        self.append(frames)
+    }
+
     fn read(&self, from: Position, bytes: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
         let state = self.state.lock().unwrap();
         let first = state.0;

@@ -20,6 +20,7 @@ use crate::{
     frame::Position,
     local::{
         Components, Settings,
+        fullness::{Fullness, Seen},
         gaps::{self, Pending},
         io_error,
         queue::Queue,
@@ -297,7 +298,7 @@ impl Opening {
         let state = StateFile::open(self.disk.as_ref(), self.state);
         let state = state.map_err(io_error("write", state::NAME))?;
         let table = Table::new(self.segments, self.active, self.open);
-        let usage = Usage { bound: settings.bound_bytes, ..Usage::default() };
+        let usage = Usage { bound: settings.ordinary_bound(), ..Usage::default() };
         let shared = Arc::new(Shared {
             disk: self.disk,
             id: self.state.id,
@@ -319,10 +320,11 @@ impl Opening {
             last_arrival_us: self.last_arrival_us,
             owed: self.owed,
             buffer: Vec::new(),
+            fullness: Fullness::default(),
             is_restless: false,
         };
         writer.settle_or_postpone()?;
-        writer.watch_room(false);
+        writer.watch_room(Seen::default());
         info!(end = writer.next, segments = writer.shared.table().segments.len(), "log is open");
         Ok(writer)
     }

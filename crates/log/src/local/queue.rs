@@ -25,12 +25,22 @@ pub(crate) enum Command {
     Trim(Position, Reply<()>),
 }
 
+/// Up to which bound an append may go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Class {
+    /// Leaves the reserve alone.
+    Ordinary,
+    /// May use the reserve.
+    Reserved,
+}
+
 /// Frames that wait to be written, wholly or not at all.
 #[derive(Debug)]
 pub(crate) struct Append {
     pub(crate) frames: Vec<Frame>,
     /// Bytes they will take.
     pub(crate) bytes: u64,
+    pub(crate) class: Class,
     pub(crate) reply: Reply<Range<Position>>,
     /// Room in the queue, given back when this is dropped.
     pub(crate) _room: OwnedSemaphorePermit,

@@ -13,6 +13,7 @@ use crate::{
     frame::{Evidence, Frame, Kind, Marks},
     local::{
         Gap,
+        fullness::Seen,
         gaps::{self, Pending},
         io_error, is_full,
         repair::{self, Salvage},
@@ -95,8 +96,7 @@ impl Writer {
                 self.shared.table().segments.insert(segment.first, segment);
             }
         }
-        let is_full = self.shared.usage().full;
-        self.watch_room(is_full);
+        self.watch_room(Seen::default());
         result?;
         self.shared.disk.sync_dir("").map_err(io_error("sync", "the folder"))
     }

@@ -20,9 +20,10 @@ use crate::{
     frame::{Frame, Position},
     local::{
         Components, Settings,
+        fullness::{Change, Fullness, Seen},
         gaps::Pending,
         io_error, is_full,
-        queue::{Append, Work},
+        queue::{Append, Class, Work},
         state::StateFile,
         table::{Segment, Shared, Table},
     },
@@ -44,6 +45,7 @@ pub(crate) struct Writer {
     pub(crate) owed: Pending,
     /// Frames on their way to the disk.
     pub(crate) buffer: Vec<u8>,
+    pub(crate) fullness: Fullness,
     /// Whether the state file may be behind.
     pub(crate) is_restless: bool,
 }
@@ -92,29 +94,35 @@ impl Writer {
     /// Appends all of a group with one sync, and answers each.
     fn commit(&mut self, group: Vec<Append>) -> Result<(), Error> {
         let settled = self.settle();
-        let Usage { used, bound } = self.room();
-        let mut left = bound.saturating_sub(used);
+        let Usage { mut used, bound } = self.room();
         let (mut admitted, mut refused) = (Vec::new(), Vec::new());
         for append in group {
-            if settled.is_ok() && append.bytes <= left {
-                left -= append.bytes;
+            let bound = match append.class {
+                Class::Ordinary => bound,
+                Class::Reserved => self.settings.bound_bytes,
+            };
+            if settled.is_ok() && append.bytes <= bound.saturating_sub(used) {
+                used += append.bytes;
                 admitted.push(append);
             } else {
                 refused.push(append);
             }
         }
-        let is_full = !refused.is_empty();
         let stored = match settled {
             Err(error) if is_fatal(&error) => Err(error),
             _ if admitted.is_empty() => Ok(()),
             _ => self.store(&admitted),
         };
-        let is_full = is_full || matches!(stored, Err(Error::Full { .. }));
         // Whoever is answered finds the numbers as they are now.
-        self.watch_room(is_full);
         match stored {
-            Ok(()) => self.answer(admitted),
-            Err(Error::Full { .. }) => refused.extend(admitted),
+            Ok(()) => {
+                self.watch_room(Seen::of(&admitted, &refused));
+                self.answer(admitted);
+            }
+            Err(Error::Full { .. }) => {
+                refused.extend(admitted);
+                self.watch_room(Seen::of(&[], &refused));
+            }
             Err(error) => {
                 for append in admitted.into_iter().chain(refused) {
                     let _ = append.reply.send(Err(again(&error)));
@@ -325,8 +333,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Warns once when the alarm threshold is passed, and keeps the numbers.
-    pub(crate) fn watch_room(&self, is_full: bool) {
+    /// Warns once when the alarm threshold is passed or the log is full, and keeps the numbers.
+    pub(crate) fn watch_room(&mut self, seen: Seen) {
         let Usage { used, bound } = self.room();
         let segments = self.shared.table().segments.len() as u64;
         let mut usage = self.shared.usage();
@@ -334,17 +342,18 @@ impl Writer {
         if alarm && !usage.alarm {
             warn!(used, bound, "the log is filling up");
         }
-        if is_full && !usage.full {
-            error!(used, bound, "the log is full, appends are refused");
-        } else if !is_full && usage.full {
-            info!(used, bound, "the log has room again");
+        match self.fullness.follow(&seen) {
+            Some(Change::Full) => error!(used, bound, "the log is full, appends are refused"),
+            Some(Change::RoomAgain) => info!(used, bound, "the log has room again"),
+            None => {}
         }
         (usage.bytes, usage.segments) = (used, segments);
-        (usage.alarm, usage.full) = (alarm, is_full);
+        usage.alarm = alarm;
+        usage.full = seen.is_full().unwrap_or(usage.full);
     }
 
     fn room(&self) -> Usage {
-        Usage { used: self.shared.table().bytes(), bound: self.settings.bound_bytes }
+        Usage { used: self.shared.table().bytes(), bound: self.settings.ordinary_bound() }
     }
 
     /// Syncs the hint, and gives memory back.

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use log::{
-    Error, EventLog, LocalLog, Position, conformance, local::Settings, simulated::Simulated,
+    Error, EventLog, Kind, LocalLog, Position, conformance, local::Settings, simulated::Simulated,
 };
 
 use crate::{append, block_on, components, open, small, text};
@@ -48,7 +48,7 @@ fn a_full_disk_refuses_appends_and_nothing_else_until_there_is_room() {
 fn the_bound_on_disk_use_is_kept_after_an_alarm_and_trimming_gives_room_back() {
     block_on(async {
         let machine = Simulated::new(1);
-        let settings = Settings { bound_bytes: 20_000, ..small() };
+        let settings = Settings { bound_bytes: 20_000, reserve_bytes: 0, ..small() };
         let log = open(&machine, &settings).unwrap();
         let mut alarms = 0;
         let error = loop {
@@ -70,6 +70,48 @@ fn the_bound_on_disk_use_is_kept_after_an_alarm_and_trimming_gives_room_back() {
         append(&log, "more").await.unwrap();
         assert!(!log.usage().full);
     });
+}
+
+#[test]
+fn ordinary_appends_leave_the_reserve_to_those_that_may_use_it() {
+    block_on(async {
+        let machine = Simulated::new(1);
+        let settings = Settings { bound_bytes: 20_000, reserve_bytes: 2_000, ..small() };
+        let log = open(&machine, &settings).unwrap();
+        let reserved = async || {
+            let frame = conformance::frame(Kind::Record, "x".repeat(150));
+            log.append_reserved(vec![frame]).await
+        };
+        assert_eq!(log.usage().bound, 18_000);
+        while append(&log, &"x".repeat(150)).await.is_ok() {}
+        assert!(log.usage().full && log.usage().bytes > 17_000, "{:?}", log.usage());
+
+        let mut from_reserve = 0;
+        let error = loop {
+            match reserved().await {
+                Ok(_) => from_reserve += 1,
+                Err(error) => break error,
+            }
+            assert!(log.usage().full, "what uses the reserve does not show that there is room");
+            append(&log, &"x".repeat(150)).await.unwrap_err();
+        };
+        assert!(from_reserve >= 5, "{from_reserve}");
+        assert!(matches!(error, Error::Full { .. }), "{error}");
+        // A new segment's footer and header are not counted beforehand.
+        assert!((19_000..20_300).contains(&log.usage().bytes), "{:?}", log.usage());
+
+        log.trim(Position(40)).await.unwrap();
+        append(&log, "more").await.unwrap();
+        reserved().await.unwrap();
+        assert!(!log.usage().full);
+    });
+}
+
+#[test]
+fn the_reserve_is_a_small_part_of_the_bound() {
+    let machine = Simulated::new(1);
+    let settings = Settings { bound_bytes: 20_000, reserve_bytes: 1 << 40, ..small() };
+    assert_eq!(open(&machine, &settings).unwrap().usage().bound, 17_500);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod crash;
 mod full_disk;
 mod harness;
 mod hostile;
+mod limits;
 mod newcomer;
 mod raw;
 mod shutdown;

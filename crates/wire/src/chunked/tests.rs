@@ -89,7 +89,7 @@ impl Build {
         let Claim::V4(claim) = recognise(&request)? else { panic!("not a claim") };
         let secret = Secret::new(SECRET.to_owned().into());
         let key = Key { secret: &secret, session: None };
-        let expected = Expected { service: "s3", own: true };
+        let expected = Expected { service: "s3", own: true, protocol_in_path: false };
         let now = "2026-03-01T12:00:00Z".parse().unwrap();
         let verifier = Verifier::new(Settings::default());
         match verifier.verify(&request, &claim, Some(key), expected, now)? {

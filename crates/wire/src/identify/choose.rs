@@ -15,6 +15,7 @@ use super::{
 use crate::{
     catalogue::{Method, Operation, Protocol, Request, Route, Service, catalogue},
     encoding::inflated,
+    parameters::MAX_BODY,
 };
 
 type Result<T> = std::result::Result<T, Contradiction>;
@@ -56,7 +57,7 @@ pub(super) fn choose(marks: &Marks<'_>, parts: &Parts, domains: &Domains) -> Res
 
 pub(super) fn with_form(mut it: Identified, body: &[u8]) -> Result<Identified> {
     it.needs_form = false;
-    let body = inflated(body);
+    let body = inflated(body, MAX_BODY);
     let text = String::from_utf8_lossy(&body);
     let form = pairs(&text, Plus::IsBlank);
     let values = |name: &'static str| {

@@ -46,7 +46,7 @@ fn call_with<'k>(
     let key = key(&claim.credential.access_key_id);
     let own = ["cloudtrail", "cloudtrail-data", "s3", "sts"].contains(&service);
     verifier
-        .verify(request, &claim, key, Expected { service, own }, now)?
+        .verify(request, &claim, key, Expected { service, own, protocol_in_path: false }, now)?
         .with_body(Bytes::copy_from_slice(body), View::Decoded)
 }
 

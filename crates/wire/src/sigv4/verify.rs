@@ -68,6 +68,9 @@ pub struct Expected<'a> {
     /// so must the content type, which chooses the protocol; and the path must be in the form that is
     /// signed, since whoever answers reads it as it came.
     pub own: bool,
+    /// Whether the path says all about the protocol. Then an unsigned content type is let through, as
+    /// AWS does: many simple signers sign none.
+    pub protocol_in_path: bool,
 }
 
 /// Verifies signatures. One for the process: it keeps the keys it has derived.
@@ -309,7 +312,7 @@ fn check_signed_headers(
             Place::Query { .. } => AuthError::MalformedQuery(Malformed::HostNotSigned),
         });
     }
-    let content_type = expected.own && family == Family::Other;
+    let content_type = expected.own && !expected.protocol_in_path && family == Family::Other;
     let mut missing: Vec<_> = request
         .headers
         .keys()

@@ -24,7 +24,7 @@ fn verify(declared: bool) -> Verification {
     let Claim::V4(claim) = recognise(&request).unwrap() else { panic!("not a claim") };
     let known = secret(SECRET);
     let key = Key { secret: &known, session: None };
-    let expected = Expected { service: "cloudtrail", own: true };
+    let expected = Expected { service: "cloudtrail", own: true, protocol_in_path: false };
     let now = NOON.parse().unwrap();
     let verifier = Verifier::new(Settings::default());
     verifier.verify(&request, &claim, Some(key), expected, now).unwrap()

@@ -22,7 +22,7 @@ fn verifying_takes_microseconds() {
         let run = || {
             let Claim::V4(claim) = recognise(&request).unwrap() else { panic!("a claim") };
             let key = fixtures.key(&claim.credential.access_key_id);
-            let expected = Expected { service: &case.service, own: true };
+            let expected = Expected { service: &case.service, own: true, protocol_in_path: false };
             let verification = verifier.verify(&request, &claim, key, expected, now).unwrap();
             verification.with_body(body.clone(), View::Decoded).unwrap()
         };
