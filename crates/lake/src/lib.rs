@@ -10,6 +10,7 @@
 //! Spec: Apache Iceberg table format, version 2; CloudTrail User Guide, "Working with CloudTrail
 //! event history".
 
+mod background;
 mod cache;
 mod chunk;
 mod columns;

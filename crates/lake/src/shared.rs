@@ -16,7 +16,7 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    Error, Lookup, Row, Settings, Stats, Store,
+    Error, Lookup, Row, Settings, Stats, Store, background,
     cache::Cache,
     error::chain,
     flush::Target,
@@ -102,7 +102,7 @@ impl Shared {
         self.change(|view| view.adopt(table.files(), table.committed()));
     }
 
-    /// Writes files on a thread that may block. Files of a failed attempt are deleted: a full disk
+    /// Writes files in the background. Files of a failed attempt are deleted: a full disk
     /// must not fill up with what nobody names.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Shared {
             let mut begun = Vec::new();
             (write(&target, &mut begun), begun)
         };
-        let (written, begun) = spawn_blocking(write).await.map_err(|_| Error::Closed)?;
+        let (written, begun) = background::run(write).await?;
         if written.is_err() {
             self.delete(begun).await;
         }

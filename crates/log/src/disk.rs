@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 
 /// A folder of files. Names are relative to it; `/` separates at most one level of folders.
 ///
@@ -50,6 +50,10 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// When the operating system refuses.
     fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Says that nobody will read a file again. Only a hint: freeing the memory that its bytes take
+    /// is most of the cost of removing it, and may so be paid beforehand and elsewhere.
+    fn let_go(&self, _name: &str) {}
 
     /// Makes the names in a folder survive a crash.
     ///
@@ -155,6 +159,12 @@ impl Disk for Folder {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.root.join(name))
+    }
+
+    fn let_go(&self, name: &str) {
+        if let Ok(file) = fs::File::open(self.root.join(name)) {
+            let _only_a_hint = fadvise(&file, 0, None, Advice::DontNeed);
+        }
     }
 
     fn sync_dir(&self, folder: &str) -> io::Result<()> {

@@ -70,6 +70,7 @@ use crate::{
         queue::{Append, Class, Command},
         table::Shared,
     },
+    segment,
 };
 
 /// How large things may grow.
@@ -333,6 +334,13 @@ impl EventLog for LocalLog {
 
     fn trim(&self, before: Position) -> BoxFuture<'_, Result<(), Error>> {
         async move {
+            // The thread that writes must not wait for memory to be freed.
+            let shared = Arc::clone(&self.shared);
+            let let_go = move || {
+                let sealed = shared.table().sealed_before(before.0);
+                sealed.into_iter().for_each(|it| shared.disk.let_go(&segment::name(it)));
+            };
+            spawn_blocking(let_go).await.map_err(|_| Error::Closed)?;
             let (reply, answer) = oneshot::channel();
             self.shared.queue.push(Command::Trim(before, reply))?;
             answer.await.map_err(|_| Error::Closed)?

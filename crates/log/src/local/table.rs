@@ -109,6 +109,12 @@ impl Table {
             .cloned()
     }
 
+    /// First positions of the sealed segments that end before a position.
+    pub(crate) fn sealed_before(&self, position: u64) -> Vec<u64> {
+        let is_before = |it: &&Segment| it.is_sealed && it.end <= position;
+        self.segments.values().take_while(is_before).map(|it| it.first).collect()
+    }
+
     /// Adds a segment that is sealed, or takes the place of one.
     pub(crate) fn seal(&mut self, footer: &Footer, size: u64) {
         self.forget(footer.first);

@@ -21,7 +21,6 @@ pub(crate) async fn measure(size: Size, report: &mut Report) -> anyhow::Result<(
     let folder = tempfile::tempdir()?;
     let upstream = format!("s3=http://{}", nginx.at_once);
     let server = Server::start(folder.path(), &["--upstream".to_owned(), upstream])?;
-    let mut observer = Client::connect(server.address).await?;
     let run = size.run / 4;
 
     let (mut rates, mut peers, mut ratios, mut p99s) = (vec![], vec![], vec![], vec![]);
@@ -47,6 +46,8 @@ pub(crate) async fn measure(size: Size, report: &mut Report) -> anyhow::Result<(
         .peer(format!("nginx `proxy_pass`: {} requests/s", thousands(peer)), ratio),
     );
 
+    // Not earlier: a connection on which nothing comes is closed.
+    let mut observer = Client::connect(server.address).await?;
     let (mut added, mut bare, mut waits, mut proxies) = (vec![], vec![], vec![], vec![]);
     for _ in 0..size.runs {
         let direct: Wrk = drive(nginx.at_once, 1, run / 2)?;

@@ -1,7 +1,7 @@
 //! Calls with one record each, on 256 connections: how many a second, and how long they take when
 //! half as many come.
 //!
-//! At half load calls are due at fixed times, and a call's time counts from when it was due: a slow
+//! There, calls are due at fixed times, and a call's time counts from when it was due: a slow
 //! answer makes those after it late, as for real callers.
 
 use std::{
@@ -49,22 +49,22 @@ pub(crate) async fn measure(size: Size, report: &mut Report) -> anyhow::Result<(
         .goal(format!("≥ {} calls/s", thousands(GOAL)), rate >= GOAL),
     );
 
-    let half = rate / 2.0;
-    let began = Instant::now();
-    let paced = clients.iter_mut().enumerate().map(|(index, client)| {
-        let first = began + Duration::from_secs_f64(index as f64 / half);
-        let every = Duration::from_secs_f64(CONNECTIONS as f64 / half);
-        in_turn(client, &records, first, every, began + size.run)
-    });
-    let mut times: Vec<_> = try_join_all(paced).await?.into_iter().flatten().collect();
-    let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
-    report.add(
-        Row::new(
-            format!("the same at half load ({} calls/s): p50, p99", thousands(half)),
+    // Half of what is promised, then half of what this machine does.
+    for (pace, goal) in [(GOAL / 2.0, true), (rate / 2.0, false)] {
+        let began = Instant::now();
+        let paced = clients.iter_mut().enumerate().map(|(index, client)| {
+            let first = began + Duration::from_secs_f64(index as f64 / pace);
+            let every = Duration::from_secs_f64(CONNECTIONS as f64 / pace);
+            in_turn(client, &records, first, every, began + size.run)
+        });
+        let mut times: Vec<_> = try_join_all(paced).await?.into_iter().flatten().collect();
+        let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
+        let row = Row::new(
+            format!("the same at {} calls/s: p50, p99", thousands(pace)),
             format!("{}, {}", ms(p50), ms(p99)),
-        )
-        .goal("p99 ≤ 25 ms", p99 <= P99_GOAL),
-    );
+        );
+        report.add(if goal { row.goal("p99 ≤ 25 ms", p99 <= P99_GOAL) } else { row });
+    }
     server.stop()
 }
 
