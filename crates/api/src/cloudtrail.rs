@@ -20,19 +20,21 @@ use crate::{
     body,
     fault::{Fault, common, fault, refused},
     lookup_events::lookup_events,
+    trails::Trails,
 };
 
 /// CloudTrail's control plane.
 #[derive(Clone, Debug)]
 pub struct CloudTrail {
     lake: Arc<Lake>,
+    trails: Trails,
 }
 
 impl CloudTrail {
-    /// Answers from `lake`.
+    /// Answers event history from `lake`, and what concerns trails from `trails`.
     #[must_use]
-    pub fn new(lake: Arc<Lake>) -> Self {
-        Self { lake }
+    pub fn new(lake: Arc<Lake>, trails: Trails) -> Self {
+        Self { lake, trails }
     }
 
     async fn run(&self, call: Call) -> Result<Value, Fault> {
@@ -42,6 +44,11 @@ impl CloudTrail {
         if operation == Operation::LookupEvents {
             let request = serde_json::from_value(request).map_err(body::not_of_its_type)?;
             return lookup_events(&self.lake, call.caller.account, &call.region, request).await;
+        }
+        let account = call.caller.account;
+        let of_trail = self.trails.answer(operation, account, &call.region, request.clone()).await;
+        if let Some(answer) = of_trail {
+            return answer;
         }
         operation.check(request).map_err(refused)?;
         Err(fault(

@@ -15,6 +15,7 @@ pub mod records;
 mod sts;
 mod tail;
 mod trailmark;
+mod trails;
 
 pub use cloudtrail::CloudTrail;
 pub use cloudtrail_data::CloudTrailData;
@@ -22,3 +23,4 @@ pub use records::{KeepBeforeTrim, Records, Window};
 pub use sts::Sts;
 pub use tail::Tail;
 pub use trailmark::Trailmark;
+pub use trails::{Destinations, Trails, Unusable};

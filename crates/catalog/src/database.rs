@@ -11,7 +11,11 @@ use crate::Error;
 
 /// The statements that bring a catalog from version `n` to `n + 1`, by `n`. Never edit one that was
 /// released; append.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/1_identities.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/1_identities.sql"),
+    include_str!("../migrations/2_trails.sql"),
+    include_str!("../migrations/3_delivery.sql"),
+];
 
 /// SQLite has one writer at a time; more connections only help readers.
 const CONNECTIONS_MAX: u32 = 4;

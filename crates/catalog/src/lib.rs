@@ -1,7 +1,7 @@
 //! Control-plane state: who may call, who owns what, and how far each consumer has come.
 //!
 //! Lives here: accounts, users, access keys with sealed secrets, sessions learnt from answers, owners
-//! of resources, cursors, settings; all in one SQLite file that several processes may open.
+//! of resources, cursors, settings, what trails have to deliver; all in one SQLite file that several processes may open.
 //! Lives elsewhere: what a policy document means (`wire::iam`), the records themselves (`log`,
 //! `lake`), the buckets' contents (`buckets`).
 //!
@@ -11,6 +11,7 @@
 mod account;
 mod cursor;
 mod database;
+pub mod delivery;
 mod error;
 mod fresh;
 mod key;
@@ -19,8 +20,10 @@ mod owner;
 mod seal;
 mod session;
 mod start;
+mod tag;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod user;
 
 use std::{path::Path, sync::Arc};
@@ -38,6 +41,8 @@ pub use crate::{
     seal::{MasterKey, Secret},
     session::Session,
     start::{FixedKey, Root, SIGN_WITH_V4, Wanted, write_credentials_file},
+    tag::Tag,
+    trail::{LoggingChange, Trail, TrailName, TrailSettings, TrailVersion},
     user::{InvalidUserName, Policy, User, UserName, UserPath},
 };
 

@@ -419,3 +419,5 @@ async fn the_credentials_file_is_for_its_owner_alone() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
+
+mod delivery;

@@ -161,7 +161,8 @@ members! { TOP:
     EVENT_CATEGORY = "eventCategory",
     REQUEST_PARAMETERS = "requestParameters", RESPONSE_ELEMENTS = "responseElements",
     EVENT_ID_AGGREGATED = "eventId", ACCOUNT_AGGREGATED = "accountId",
-    TIME_WINDOW = "timeWindow",
+    TIME_WINDOW = "timeWindow", VPC_ENDPOINT_ID = "vpcEndpointId",
+    FROM_CONSOLE = "sessionCredentialFromConsole",
 }
 
 members! { WHO:
@@ -214,6 +215,8 @@ texts! {
     event_type = top[EVENT_TYPE];
     /// `sharedEventID`.
     shared_event_id = top[SHARED_EVENT_ID];
+    /// `vpcEndpointId`.
+    vpc_endpoint_id = top[VPC_ENDPOINT_ID];
     /// `userIdentity.type`.
     identity_type = who[WHO_TYPE];
     /// `userIdentity.principalId`.
@@ -291,6 +294,12 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn read_only(&self) -> Option<bool> {
         self.flag(READ_ONLY)
+    }
+
+    /// `sessionCredentialFromConsole`. CloudTrail writes it as a text, and only when it is true.
+    #[must_use]
+    pub fn session_credential_from_console(&self) -> Option<bool> {
+        self.flag(FROM_CONSOLE)
     }
 
     /// The name under which `LookupEvents` finds the caller: the user name, `root` for the root user

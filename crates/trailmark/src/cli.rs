@@ -3,6 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use integrity::tree::{KeyName, VerifierKey};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 /// The CloudTrail you can run yourself: records every AWS API call that passes, and answers who did
 /// what, when and from where.
@@ -33,6 +35,30 @@ pub(crate) enum Command {
   trailmark tail
   trailmark tail --json | jq -r '.eventName'")]
     Tail(Tail),
+    /// Check the digests and log files of a trail: signatures, chain, and what AWS's own validator
+    /// does not see
+    #[command(after_help = "Examples:
+  trailmark verify s3://audit-logs
+  trailmark verify s3://audit-logs/trails --start-time 2026-03-01T00:00:00Z --json
+  aws cloudtrail list-public-keys --start-time 2026-03-01 > keys.json
+  trailmark verify ./audit-logs --public-key keys.json
+  trailmark verify s3://audit-logs --json > monday.json
+  trailmark verify s3://audit-logs --earlier-report monday.json
+
+Without --earlier-report or --endpoint nobody can tell that the newest digests were cut off.
+Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; for a
+profile: eval \"$(aws configure export-credentials --profile NAME --format env)\"")]
+    Verify(Verify),
+    /// Check a proof that one record is in a log, offline
+    #[command(after_help = "Examples:
+  trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
+  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json")]
+    VerifyProof(VerifyProof),
+    /// Cosign the checkpoints of other deployments; a process of its own
+    #[command(after_help = "Examples:
+  trailmark witness --name witness.example/w1 --log 'audit.example/t1+550508d1+AQOh…'
+  trailmark witness --dir /var/lib/witness --log \"$(cat log.key)\" --listen 0.0.0.0:7172")]
+    Witness(Witness),
     /// Users of the deployment: who can call, and what they may do
     #[command(subcommand)]
     User(User),
@@ -93,6 +119,91 @@ pub(crate) struct Tail {
     /// Stop after so many records
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+}
+
+/// `trailmark verify`.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// A folder, or s3://BUCKET[/PREFIX]
+    #[arg(value_name = "PATH-or-s3://…")]
+    pub(crate) subject: String,
+    /// Trust the public keys of this file: what `aws cloudtrail list-public-keys` prints, PEM or
+    /// DER; may be given several times
+    #[arg(long = "public-key", value_name = "FILE")]
+    pub(crate) public_keys: Vec<PathBuf>,
+    /// Ask this server for public keys and for how far its trails have come; `aws` for AWS itself
+    /// [default for s3://: where S3 is, when no key is given]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Where S3 is [default: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, else AWS]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Leave out digests that end before
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) start_time: Option<Timestamp>,
+    /// Leave out digests that end after; every chain has to reach this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) end_time: Option<Timestamp>,
+    /// What `--json` printed earlier: digests that it knows have to be there still
+    #[arg(long = "earlier-report", value_name = "FILE")]
+    pub(crate) earlier_reports: Vec<PathBuf>,
+    /// Whom to trust for the Merkle tree, as a tlog-policy file: the log's key, and witnesses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// A checkpoint that a witness cosigned: the digests have to reach it
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Another copy, which may tell what was done to a log file that was changed
+    #[arg(long, value_name = "PATH-or-s3://…")]
+    pub(crate) copy: Option<String>,
+    /// Let chains start again, as they do when logging was stopped and started
+    #[arg(long)]
+    pub(crate) allow_restarts: bool,
+    /// Do not sign requests to S3: for public buckets
+    #[arg(long)]
+    pub(crate) no_sign_request: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `trailmark verify-proof`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyProof {
+    /// The proof file
+    pub(crate) file: PathBuf,
+    /// The record, byte for byte [default: the file beside it that ends with .json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Key of the log: `name+id+base64`
+    #[arg(long, value_name = "KEY", required_unless_present = "policy")]
+    pub(crate) key: Option<VerifierKey>,
+    /// Logs, witnesses and a quorum instead, as C2SP tlog-policy writes them
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `trailmark witness`.
+#[derive(Args, Debug)]
+pub(crate) struct Witness {
+    /// Folder of the key and of what was seen; never restore an older copy of it
+    #[arg(long, value_name = "DIR", default_value = "trailmark-witness")]
+    pub(crate) dir: PathBuf,
+    /// Name of the witness's key, by custom a URL without scheme; needed at the first start
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<KeyName>,
+    /// Key of a log to cosign for; may be given several times
+    #[arg(long = "log", value_name = "KEY", required = true)]
+    pub(crate) logs: Vec<VerifierKey>,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7172")]
+    pub(crate) listen: SocketAddr,
+    /// Write the witness's own messages as JSON
+    #[arg(long)]
+    pub(crate) log_json: bool,
 }
 
 /// `trailmark user …`.
@@ -228,6 +339,15 @@ pub(crate) enum Account {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A time as `2026-03-01T00:00:00Z`, or a day, which stands for its first instant in UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse()
+        .ok()
+        .or_else(|| day().map(|it| it.timestamp()))
+        .ok_or_else(|| "write a time as 2026-03-01T00:00:00Z or 2026-03-01".to_owned())
 }
 
 fn upstream(text: &str) -> Result<(String, String), String> {

@@ -6,10 +6,14 @@
 
 mod cli;
 mod config;
+mod destinations;
 mod exposition;
 mod identities;
 mod serve;
 mod tail;
+mod verify;
+mod verify_proof;
+mod witness;
 mod words;
 
 use std::process::ExitCode;
@@ -40,6 +44,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(options) => serve::run(options).await,
         Command::Tail(options) => tail::run(options).await,
+        Command::Verify(options) => verify::run(options).await,
+        Command::VerifyProof(options) => verify_proof::run(&options),
+        Command::Witness(options) => witness::run(options).await,
         Command::User(command) => identities::user(command).await,
         Command::Key(command) => identities::key(command).await,
         Command::Account(command) => identities::account(command).await,

@@ -10,7 +10,9 @@ use std::{
 
 use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
-use api::{CloudTrail, CloudTrailData, KeepBeforeTrim, Records, Sts, Tail, Trailmark, Window};
+use api::{
+    CloudTrail, CloudTrailData, KeepBeforeTrim, Records, Sts, Tail, Trailmark, Trails, Window,
+};
 use buckets::Buckets;
 use catalog::{Catalog, FixedKey, Secret, Wanted};
 use door::{
@@ -34,6 +36,7 @@ use wire::answer::Answer;
 use crate::{
     cli::Serve,
     config::Config,
+    destinations::EmbeddedBuckets,
     exposition::Exposition,
     identities::catalog_of,
     words::{CYAN, DIM, data, say},
@@ -55,20 +58,22 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let window = Arc::new(Window::open(&config.data_dir, shared.as_ref()).await?);
     let lake = Arc::new(open_lake(&config, &shared, &window, &ambient).await?);
     caught_up(&lake, &shared, &ambient).await;
-    let buckets = open_buckets(&config, &ambient).await?;
+    let buckets = open_buckets(&config, &ambient).await?.map(Arc::new);
 
     let metrics = Arc::new(Metrics::default());
     let exposition = Exposition::new(Arc::clone(&metrics), Arc::clone(&shared), Arc::clone(&lake));
     let records = Records::new(Arc::clone(&shared), Arc::clone(&lake), window, ambient.clone());
     let tail = Tail::new(Arc::clone(&shared), ambient.clone());
+    let destinations = Arc::new(EmbeddedBuckets(buckets.clone()));
+    let trails = Trails::new(catalog.clone(), destinations, shared.durable());
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
-        ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake))) as _),
+        ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake), trails)) as _),
         ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData) as _),
         ("sts".to_owned(), Arc::new(Sts) as _),
         ("trailmark".to_owned(), Arc::new(Trailmark::new(records, tail)) as _),
     ]);
     if let Some(buckets) = buckets {
-        answers.insert("s3".to_owned(), Arc::new(buckets));
+        answers.insert("s3".to_owned(), buckets);
     }
     let ready = {
         let (log, lake) = (Arc::clone(&shared), Arc::clone(&lake));
@@ -280,7 +285,8 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder `{}`", folder.display()))
 }
 
-fn start_tracing(json: bool) {
+/// Sends our own messages to standard error.
+pub(crate) fn start_tracing(json: bool) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);

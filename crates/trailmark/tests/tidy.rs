@@ -16,14 +16,17 @@ use std::{
 };
 
 /// Which floor a crate stands on. A crate may use the floors below it, never one beside or above.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 14] = [
     ("trailmark", 5),
     ("api", 4),
     ("door", 4),
     ("buckets", 3),
+    ("delivery", 3),
     ("lake", 3),
     ("catalog", 2),
+    ("integrity", 2),
     ("log", 2),
+    ("matching", 2),
     ("wire", 2),
     ("record", 1),
     ("ambient", 0),

@@ -1,9 +1,12 @@
 //! The services on a real log and a real lake in a temporary folder, called as the door calls them.
 
-use std::{io::Write as _, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{io::Write as _, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
+use ambient::Ambient;
 use bytes::Bytes;
+use catalog::{Catalog, MasterKey, Wanted};
 use flate2::{Compression, write::GzEncoder};
+use futures::{FutureExt as _, future::BoxFuture};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -15,7 +18,10 @@ use log::{
 use record::{AccountId, Identity};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trailmark_api::{CloudTrail, CloudTrailData, Records, Sts, Tail, Trailmark, Window};
+use trailmark_api::{
+    CloudTrail, CloudTrailData, Destinations, Records, Sts, Tail, Trailmark, Trails, Unusable,
+    Window,
+};
 use wire::answer::{Answer, Body, Call, Caller, full};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -28,6 +34,36 @@ pub(crate) fn account(text: &str) -> AccountId {
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+/// Buckets by name: `missing-…` are not there, `foreign-…` are another account's, all others take
+/// everything.
+#[derive(Debug)]
+struct Shelf;
+
+impl Destinations for Shelf {
+    fn check<'a>(
+        &'a self,
+        bucket: &'a str,
+        _account: AccountId,
+    ) -> BoxFuture<'a, Result<(), Unusable>> {
+        let usable = match bucket.split('-').next() {
+            Some("missing") => Err(Unusable::Missing),
+            Some("foreign") => Err(Unusable::Denied),
+            _ => Ok(()),
+        };
+        async move { usable }.boxed()
+    }
+}
+
+/// The accounts of the tests.
+async fn catalog(folder: &Path, ambient: &Ambient) -> Catalog {
+    let master = MasterKey::in_folder(folder).unwrap();
+    let catalog = Catalog::open(folder, master, ambient.clone()).await.unwrap();
+    let wanted = Wanted { account: Some(account(ACCOUNT)), ..Wanted::default() };
+    catalog.first_start(wanted).await.unwrap();
+    catalog.add_account(account(OTHER), "other").await.ok();
+    catalog
 }
 
 pub(crate) struct House {
@@ -78,8 +114,10 @@ impl House {
         let window = Arc::new(Window::open(path, log.as_ref()).await.unwrap());
         let records =
             Records::new(Arc::clone(&log), Arc::clone(&lake), Arc::clone(&window), ambient.clone());
-        let trailmark = Trailmark::new(records, Tail::new(Arc::clone(&log), ambient));
-        let cloudtrail = CloudTrail::new(Arc::clone(&lake));
+        let trailmark = Trailmark::new(records, Tail::new(Arc::clone(&log), ambient.clone()));
+        let catalog = catalog(path, &ambient).await;
+        let trails = Trails::new(catalog, Arc::new(Shelf), log.durable());
+        let cloudtrail = CloudTrail::new(Arc::clone(&lake), trails);
         Self { folder, log, lake, window, trailmark, cloudtrail }
     }
 
@@ -151,7 +189,19 @@ impl House {
 
     /// Calls any operation of `cloudtrail`.
     pub(crate) async fn cloudtrail(&self, operation: &str, body: &str) -> (StatusCode, Value) {
-        let call = call("cloudtrail", operation, ACCOUNT, body.to_owned().into());
+        self.cloudtrail_as(ACCOUNT, REGION, operation, body).await
+    }
+
+    /// The same, of any account and in any region.
+    pub(crate) async fn cloudtrail_as(
+        &self,
+        who: &str,
+        region: &str,
+        operation: &str,
+        body: &str,
+    ) -> (StatusCode, Value) {
+        let mut call = call("cloudtrail", operation, who, body.to_owned().into());
+        region.clone_into(&mut call.region);
         read(self.cloudtrail.answer(call).await.response).await
     }
 

@@ -5,3 +5,4 @@ mod bulk;
 mod history;
 mod house;
 mod others;
+mod trails;

@@ -24,4 +24,6 @@ mod limits;
 mod newcomer;
 mod raw;
 mod shutdown;
+mod trails;
 mod upstream;
+mod witness;

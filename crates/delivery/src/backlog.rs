@@ -1,0 +1,175 @@
+//! Everything that is decided and not yet settled, as the catalog has it; kept in memory by the one
+//! task that changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::delivery::{DeliveryFile, DeliveryState, DeliveryStream, FileKind};
+use record::AccountId;
+
+use crate::{
+    Error, Status, Statuses,
+    chain::ChainState,
+    log_file::{Open, StreamId},
+    trail::Family,
+};
+
+/// How far the files of one stream have come.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// Records before this position are in files that were decided on.
+    pub(crate) until: u64,
+    /// Records before this position are in those or in the open ones.
+    pub(crate) next: u64,
+    /// The file that takes records.
+    pub(crate) open: Option<Open>,
+    /// Files that take no more and are not decided on yet, oldest first.
+    pub(crate) closed: Vec<Open>,
+    pub(crate) chain: Option<ChainState>,
+}
+
+impl Stream {
+    /// The first position that only memory knows of.
+    pub(crate) fn held_from(&self) -> Option<u64> {
+        self.closed.iter().chain(&self.open).map(|it| it.from).min()
+    }
+
+    /// Forgets records that were not decided on, to read them again.
+    pub(crate) fn forget_open(&mut self) {
+        self.closed.clear();
+        self.open = None;
+        self.next = self.until;
+    }
+
+    pub(crate) fn row(&self, id: &StreamId) -> DeliveryStream {
+        DeliveryStream {
+            trail: id.trail.clone(),
+            account: id.account.to_string(),
+            region: id.region.clone(),
+            family: id.family.as_str().to_owned(),
+            until: self.until,
+            chain: self.chain.as_ref().map(ChainState::to_json),
+        }
+    }
+}
+
+/// Files and streams.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    pub(crate) streams: BTreeMap<StreamId, Stream>,
+    /// Files that no bucket has taken, or no digest has named, by sequence.
+    pub(crate) files: BTreeMap<u64, DeliveryFile>,
+    pub(crate) next_sequence: u64,
+    pub(crate) statuses: Statuses,
+    /// Bytes that wait for the buckets of each account's trails.
+    waiting: BTreeMap<String, u64>,
+}
+
+impl Backlog {
+    pub(crate) fn load(state: DeliveryState) -> Result<Self, Error> {
+        let mut backlog = Self {
+            streams: BTreeMap::new(),
+            files: BTreeMap::new(),
+            next_sequence: 0,
+            statuses: Statuses::new(),
+            waiting: BTreeMap::new(),
+        };
+        for row in state.streams {
+            let id = stream_id(&row.trail, &row.account, &row.region, &row.family)?;
+            let chain = row.chain.as_deref().map(ChainState::parse).transpose();
+            let chain = chain.map_err(|_| Error::Damaged { what: "chain", of: row.trail })?;
+            let (until, next) = (row.until, row.until);
+            backlog
+                .streams
+                .insert(id, Stream { until, next, open: None, closed: Vec::new(), chain });
+        }
+        for (trail, status) in state.statuses {
+            let status: Status = serde_json::from_str(&status)
+                .map_err(|_| Error::Damaged { what: "status", of: trail.clone() })?;
+            backlog.statuses.insert(trail, status);
+        }
+        for file in state.files {
+            stream_id(&file.trail, &file.account, &file.region, &file.family)?;
+            backlog.add(file);
+        }
+        Ok(backlog)
+    }
+
+    /// Takes up a file that was decided on.
+    pub(crate) fn add(&mut self, file: DeliveryFile) {
+        self.next_sequence = self.next_sequence.max(file.sequence + 1);
+        if file.delivered_ms.is_none() {
+            let status = self.statuses.entry(file.trail.clone()).or_default();
+            status.waiting_files += 1;
+            status.waiting_bytes += file.bytes;
+            *self.waiting.entry(owner(&file.trail).to_owned()).or_default() += file.bytes;
+        }
+        self.files.insert(file.sequence, file);
+    }
+
+    /// A bucket has taken the file. Whether it is settled with that: no digest has to name it.
+    pub(crate) fn deliver(&mut self, sequence: u64, at_ms: i64) -> bool {
+        let Some(file) = self.files.get_mut(&sequence) else { return false };
+        file.delivered_ms = Some(at_ms);
+        let status = self.statuses.entry(file.trail.clone()).or_default();
+        status.waiting_files = status.waiting_files.saturating_sub(1);
+        status.waiting_bytes = status.waiting_bytes.saturating_sub(file.bytes);
+        if let Some(waiting) = self.waiting.get_mut(owner(&file.trail)) {
+            *waiting = waiting.saturating_sub(file.bytes);
+        }
+        let settled = file.kind == FileKind::Digest || !file.validated;
+        if settled {
+            self.files.remove(&sequence);
+        }
+        settled
+    }
+
+    /// Files that wait for their buckets.
+    pub(crate) fn waiting(&self) -> BTreeSet<u64> {
+        let waiting = self.files.values().filter(|it| it.delivered_ms.is_none());
+        waiting.map(|it| it.sequence).collect()
+    }
+
+    /// Bytes that wait for the buckets of the trails of this trail's account.
+    pub(crate) fn waiting_bytes(&self, trail: &str) -> u64 {
+        self.waiting.get(owner(trail)).copied().unwrap_or_default()
+    }
+
+    /// Log files of a chain that no digest names yet.
+    pub(crate) fn undigested<'a>(
+        &'a self,
+        id: &'a StreamId,
+    ) -> impl Iterator<Item = &'a DeliveryFile> {
+        self.files.values().filter(|it| {
+            it.kind == FileKind::Log
+                && it.validated
+                && it.trail == id.trail
+                && it.account == id.account.as_str()
+                && it.region == id.region
+        })
+    }
+
+    /// The first position that only memory knows of.
+    pub(crate) fn held_from(&self) -> Option<u64> {
+        self.streams.values().filter_map(Stream::held_from).min()
+    }
+
+    /// Bytes of all files that take records.
+    pub(crate) fn open_bytes(&self) -> usize {
+        self.streams.values().flat_map(|it| &it.open).map(Open::bytes).sum()
+    }
+}
+
+/// The account in a trail's ARN, whose quota its files count against.
+fn owner(trail: &str) -> &str {
+    trail.split(':').nth(4).unwrap_or_default()
+}
+
+fn stream_id(trail: &str, account: &str, region: &str, family: &str) -> Result<StreamId, Error> {
+    let damaged = |what| Error::Damaged { what, of: trail.to_owned() };
+    Ok(StreamId {
+        trail: trail.to_owned(),
+        account: AccountId::parse(account).map_err(|_| damaged("account"))?,
+        region: region.to_owned(),
+        family: Family::from_word(family).ok_or_else(|| damaged("family"))?,
+    })
+}

@@ -1,0 +1,137 @@
+//! Sending files to their buckets, and what follows from their answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::delivery::{DeliveryCommit, DeliveryFile, FileKind};
+use record::AccountId;
+use tokio::task::spawn_blocking;
+use tracing::{info, warn};
+
+use super::{Delivered, Deliverer};
+use crate::{Components, Error, Refusal, Target, destination::Object, spool::Spool};
+
+/// How a write went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    sequence: u64,
+    result: Result<(), Refusal>,
+}
+
+impl Deliverer {
+    /// Begins to send all that may be sent now.
+    pub(super) fn send(&mut self) {
+        let now = self.now();
+        while let Some(sequence) = self.lanes.start(&self.settings, now) {
+            let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
+            let (components, spool) = (self.components.clone(), self.spool.clone());
+            let timeout = self.settings.put_timeout();
+            self.uploads.spawn(async move {
+                let result = tokio::select! {
+                    biased;
+                    result = upload(&components, spool, &file) => result,
+                    () = components.ambient.clock.sleep(timeout) => Err(Refusal::timed_out()),
+                };
+                Outcome { sequence, result }
+            });
+        }
+    }
+
+    /// Takes in the writes that have ended meanwhile.
+    pub(super) async fn finish_ready(&mut self) -> Result<(), Error> {
+        let mut outcomes = Vec::new();
+        while let Some(outcome) = self.uploads.try_join_next() {
+            outcomes.push(outcome.map_err(|_| Error::Stopping)?);
+        }
+        if outcomes.is_empty() { Ok(()) } else { self.finish(outcomes).await }
+    }
+
+    /// Takes in writes that have ended.
+    pub(super) async fn finish(&mut self, outcomes: Vec<Outcome>) -> Result<(), Error> {
+        let now = self.now();
+        let mut commit = DeliveryCommit::default();
+        let (mut changed, mut gone, mut told) = (BTreeSet::new(), Vec::new(), Vec::new());
+        for Outcome { sequence, result } in outcomes {
+            let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
+            let status = self.backlog.statuses.entry(file.trail.clone()).or_default();
+            let (code, success) = match result {
+                Ok(()) => {
+                    info!(trail = %file.trail, bucket = %file.bucket, key = %file.key, bytes = file.bytes, records = file.records, "file delivered");
+                    self.lanes.succeed(&file);
+                    (None, true)
+                }
+                Err(refusal) => {
+                    warn!(trail = %file.trail, bucket = %file.bucket, %refusal, "file not delivered, trying again");
+                    self.lanes.fail(&file, now, self.components.ambient.random.as_ref());
+                    (refusal.code, false)
+                }
+            };
+            match file.kind {
+                FileKind::Log => {
+                    status.latest_delivery_attempt = Some(now);
+                    if success {
+                        status.latest_delivery = Some(now);
+                        status.latest_delivery_attempt_succeeded = Some(now);
+                        status.latest_delivery_error = None;
+                    } else if code.is_some() {
+                        status.latest_delivery_error = code;
+                    }
+                }
+                FileKind::Digest if success => {
+                    status.latest_digest_delivery = Some(now);
+                    status.latest_digest_delivery_error = None;
+                }
+                FileKind::Digest => {
+                    if code.is_some() {
+                        status.latest_digest_delivery_error = code;
+                    }
+                }
+            }
+            if success {
+                gone.push(sequence);
+                if self.backlog.deliver(sequence, now.as_millisecond()) {
+                    commit.settled.push(sequence);
+                } else {
+                    commit.delivered.push((sequence, now.as_millisecond()));
+                }
+            }
+            if success && file.kind == FileKind::Log {
+                let (trail_arn, bucket, key) = (file.trail.clone(), file.bucket, file.key);
+                told.push(Delivered { trail_arn, bucket, key });
+            }
+            changed.insert(file.trail);
+        }
+        for trail in changed {
+            if let Some(status) = self.backlog.statuses.get(&trail) {
+                let json = serde_json::to_string(status).unwrap_or_default();
+                commit.statuses.push((trail, json));
+            }
+        }
+        self.commit(commit).await?;
+        for delivered in told {
+            // Nobody may be listening.
+            self.delivered.send(delivered).ok();
+        }
+        let spool = self.spool.clone();
+        let remove = move || gone.into_iter().for_each(|it| spool.remove(it));
+        spawn_blocking(remove).await.map_err(|_| Error::Stopping)
+    }
+}
+
+async fn upload(components: &Components, spool: Spool, file: &DeliveryFile) -> Result<(), Refusal> {
+    let target = Target {
+        bucket: file.bucket.clone(),
+        trail_arn: file.trail.clone(),
+        account: AccountId::parse(&file.account).ok(),
+        kms_key: file.kms_key.clone(),
+    };
+    let destination = components.buckets.open(&target).await?;
+    let sequence = file.sequence;
+    let body = spawn_blocking(move || spool.read(sequence)).await;
+    let broken = |reason: String| Refusal::new("InternalError", reason);
+    let body = body.map_err(|_| broken("the process is stopping".to_owned()))?;
+    let body = body.map_err(|error| broken(format!("the waiting file is gone: {error}")))?;
+    let metadata: BTreeMap<String, String> = serde_json::from_str(&file.metadata)
+        .map_err(|error| broken(format!("the metadata is damaged: {error}")))?;
+    let metadata = metadata.into_iter().collect();
+    destination.put(Object { key: file.key.clone(), body, metadata }).await
+}

@@ -1,0 +1,219 @@
+//! Where files go: a bucket of any object store, or a local folder where delivered means synced.
+
+use std::{
+    fmt::{self, Debug},
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use integrity::digest::METADATA_SUFFIX;
+use object_store::{Attribute, Attributes, ObjectStore, PutOptions, PutPayload};
+use record::AccountId;
+use tokio::task::spawn_blocking;
+
+/// Finds buckets by name.
+pub trait Buckets: Debug + Send + Sync {
+    /// The bucket, as this trail may write to it. Asked before every write, so that a change takes
+    /// effect at once; cache what is dear. The store should not retry for long: we do.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the code that S3 has for it, such as `NoSuchBucket` or `AccessDenied`.
+    fn open<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Destination, Refusal>>;
+}
+
+/// Who wants to write where, and how it is to be encrypted.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Target {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// ARN of the trail that writes; holds the account whose trail it is.
+    pub trail_arn: String,
+    /// The account whose activity the file holds.
+    pub account: Option<AccountId>,
+    /// The key to encrypt by, if any.
+    pub kms_key: Option<String>,
+}
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// A folder of this machine. Metadata, which files have none of, lies beside digests.
+    Folder(PathBuf),
+    /// A bucket of an object store whose writes are durable when they are acknowledged.
+    Store(Arc<dyn ObjectStore>),
+}
+
+/// Why a file was not taken, as S3 would say it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The bare code of S3, as `LatestDeliveryError` shows it; none for time-outs, which it does
+    /// not show.
+    pub code: Option<String>,
+    /// What happened, for the operator.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A refusal with a code.
+    #[must_use]
+    pub fn new(code: &str, reason: impl Into<String>) -> Self {
+        Self { code: Some(code.to_owned()), reason: reason.into() }
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        Self { code: None, reason: "timed out".to_owned() }
+    }
+
+    fn of_store(error: &object_store::Error) -> Self {
+        let reason = chain(error);
+        let code = s3_code(&reason).or_else(|| known_code(error).map(str::to_owned));
+        Self { code, reason }
+    }
+
+    fn of_io(error: &io::Error) -> Self {
+        use io::ErrorKind as K;
+        let kind = error.kind();
+        let code = if kind == K::NotFound {
+            "NoSuchBucket"
+        } else if matches!(kind, K::PermissionDenied | K::ReadOnlyFilesystem) {
+            "AccessDenied"
+        } else {
+            "InternalError"
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+/// An object to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) key: String,
+    pub(crate) body: Bytes,
+    /// User metadata, names without `x-amz-meta-`.
+    pub(crate) metadata: Vec<(String, String)>,
+}
+
+impl Destination {
+    /// Writes the object; when this returns, it is there to stay.
+    pub(crate) async fn put(&self, object: Object) -> Result<(), Refusal> {
+        match self {
+            Self::Folder(folder) => {
+                let folder = folder.clone();
+                let write = move || write(&folder, &object);
+                match spawn_blocking(write).await {
+                    Ok(written) => written.map_err(|error| Refusal::of_io(&error)),
+                    Err(_) => Err(Refusal::new("InternalError", "the process is stopping")),
+                }
+            }
+            Self::Store(store) => put(store.as_ref(), object).await,
+        }
+    }
+}
+
+async fn put(store: &dyn ObjectStore, object: Object) -> Result<(), Refusal> {
+    // `parse` takes the key as it is; `from` would escape what S3 allows.
+    let key = object_store::path::Path::parse(&object.key)
+        .map_err(|error| Refusal::new("InvalidURI", error.to_string()))?;
+    let mut attributes = Attributes::new();
+    attributes.insert(Attribute::ContentType, "application/json".into());
+    attributes.insert(Attribute::ContentEncoding, "gzip".into());
+    for (name, value) in object.metadata {
+        attributes.insert(Attribute::Metadata(name.into()), value.into());
+    }
+    let options = PutOptions { attributes, ..PutOptions::default() };
+    let put = store.put_opts(&key, PutPayload::from_bytes(object.body), options).await;
+    put.map(drop).map_err(|error| Refusal::of_store(&error))
+}
+
+/// Writes file and, where there is metadata, a file with it beside; synced with every folder above.
+fn write(folder: &Path, object: &Object) -> io::Result<()> {
+    if !fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let outside = object.key.split('/').any(|it| matches!(it, "" | "." | ".."));
+    if outside {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    if !object.metadata.is_empty() {
+        let metadata: serde_json::Map<_, _> = object
+            .metadata
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect();
+        let beside = format!("{}{METADATA_SUFFIX}", object.key);
+        write_synced(folder, &beside, &serde_json::to_vec(&metadata)?)?;
+    }
+    write_synced(folder, &object.key, &object.body)
+}
+
+fn write_synced(folder: &Path, key: &str, bytes: &[u8]) -> io::Result<()> {
+    let path = folder.join(key);
+    let parent = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
+    fs::create_dir_all(parent)?;
+    // A reader never sees half a file: it gets its name when it is whole.
+    let mut name = path.clone().into_os_string();
+    name.push(STAGED);
+    let staged = PathBuf::from(name);
+    let mut file = File::create(&staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&staged, &path)?;
+    for above in parent.ancestors() {
+        File::open(above)?.sync_all()?;
+        if above == folder {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The code inside the XML that an S3 answered with.
+fn s3_code(words: &str) -> Option<String> {
+    let (_, rest) = words.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let sane =
+        code.len() <= CODE_MAX && code.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'.');
+    (sane && !code.is_empty()).then(|| code.to_owned())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is not ours and not exhaustive")]
+fn known_code(error: &object_store::Error) -> Option<&'static str> {
+    use object_store::Error as E;
+    match error {
+        E::NotFound { .. } => Some("NoSuchBucket"),
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => Some("AccessDenied"),
+        E::AlreadyExists { .. } | E::Precondition { .. } => Some("PreconditionFailed"),
+        E::InvalidPath { .. } => Some("InvalidURI"),
+        E::NotImplemented { .. } | E::NotSupported { .. } => Some("NotImplemented"),
+        _ => None,
+    }
+}
+
+/// The error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !words.contains(&said) {
+            words.push_str(": ");
+            words.push_str(&said);
+        }
+        cause = error.source();
+    }
+    words
+}
+
+const CODE_MAX: usize = 64;
+/// Ends the names of files that are still being written.
+const STAGED: &str = "#staged";

@@ -1,0 +1,120 @@
+//! Files on their way: one lane for each trail and bucket, so that one that fails holds up no other.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use ambient::Random;
+use catalog::delivery::DeliveryFile;
+use jiff::Timestamp;
+
+use crate::Settings;
+
+#[derive(Debug, Default)]
+struct Lane {
+    /// Files that wait, oldest first.
+    waiting: BTreeSet<u64>,
+    running: usize,
+    failures: u32,
+    /// Not before this.
+    retry: Option<Timestamp>,
+}
+
+impl Lane {
+    /// How long until a file may be sent; none while nothing waits or enough are under way.
+    fn opens_in(&self, settings: &Settings, now: Timestamp) -> Option<Duration> {
+        // A bucket that failed is tried with one file, not with many.
+        let limit =
+            if self.failures > 0 { 1 } else { usize::from(settings.puts_per_bucket.max(1)) };
+        if self.waiting.is_empty() || self.running >= limit {
+            return None;
+        }
+        let left = self.retry.map(|it| it.duration_since(now)).unwrap_or_default();
+        // A clock that was put back must not stretch a pause.
+        Some(Duration::try_from(left).unwrap_or_default().min(PAUSE_MAX))
+    }
+}
+
+/// All lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    lanes: BTreeMap<(String, String), Lane>,
+    running: usize,
+}
+
+impl Lanes {
+    pub(crate) fn add(&mut self, file: &DeliveryFile) {
+        self.lane(file).waiting.insert(file.sequence);
+    }
+
+    /// The next file to send, if any may be sent.
+    pub(crate) fn start(&mut self, settings: &Settings, now: Timestamp) -> Option<u64> {
+        if self.running >= RUNNING_MAX {
+            return None;
+        }
+        let is_open = |it: &&mut Lane| it.opens_in(settings, now).is_some_and(|it| it.is_zero());
+        // The oldest first, whichever lane it is in.
+        let lane =
+            self.lanes.values_mut().filter(is_open).min_by_key(|it| it.waiting.first().copied())?;
+        let sequence = lane.waiting.pop_first()?;
+        lane.running += 1;
+        self.running += 1;
+        Some(sequence)
+    }
+
+    /// A file was taken.
+    pub(crate) fn succeed(&mut self, file: &DeliveryFile) {
+        self.running = self.running.saturating_sub(1);
+        let lane = self.lane(file);
+        lane.running = lane.running.saturating_sub(1);
+        (lane.failures, lane.retry) = (0, None);
+        if lane.waiting.is_empty() && lane.running == 0 {
+            self.lanes.remove(&id(file));
+        }
+    }
+
+    /// A file was not taken, and waits again. Each failure in a row doubles the pause.
+    pub(crate) fn fail(&mut self, file: &DeliveryFile, now: Timestamp, random: &dyn Random) {
+        self.running = self.running.saturating_sub(1);
+        let lane = self.lane(file);
+        lane.running = lane.running.saturating_sub(1);
+        lane.waiting.insert(file.sequence);
+        // Of several that were under way together, only the first counts.
+        if lane.retry.is_none_or(|it| it <= now) {
+            let pause = (PAUSE * 2_u32.saturating_pow(lane.failures.min(16))).min(PAUSE_MAX);
+            lane.failures = lane.failures.saturating_add(1);
+            lane.retry = now.checked_add(jitter(pause, random)).ok();
+        }
+    }
+
+    /// How long until a file may be sent.
+    pub(crate) fn opens_in(&self, settings: &Settings, now: Timestamp) -> Option<Duration> {
+        if self.running >= RUNNING_MAX {
+            return None;
+        }
+        self.lanes.values().filter_map(|it| it.opens_in(settings, now)).min()
+    }
+
+    fn lane(&mut self, file: &DeliveryFile) -> &mut Lane {
+        self.lanes.entry(id(file)).or_default()
+    }
+}
+
+fn id(file: &DeliveryFile) -> (String, String) {
+    (file.trail.clone(), file.bucket.clone())
+}
+
+/// Between three quarters of the pause and all of it, so that lanes do not march in step.
+fn jitter(pause: Duration, random: &dyn Random) -> Duration {
+    let mut byte = [0];
+    random.fill(&mut byte);
+    let [byte] = byte;
+    pause - pause / 4 * u32::from(byte) / 255
+}
+
+/// Writes at once, all together.
+const RUNNING_MAX: usize = 64;
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long a bucket that fails is left alone at most, so that a drain begins soon after it is back.
+const PAUSE_MAX: Duration = Duration::from_secs(60);

@@ -1,0 +1,219 @@
+//! Digests, judged by the verifier that auditors run.
+
+use std::collections::BTreeMap;
+
+use integrity::{
+    digest::{DigestFile, DigestName, Signer as _, Stamp, ValidKey},
+    verify::{
+        Address, Audit, CheckedDigest, CheckedLogFile, DigestObject, KeyRing, Listed, LogFileCheck,
+        Place, Report, Scope, check_digest,
+    },
+};
+use jiff::SignedDuration;
+use object_store::{ObjectStore as _, ObjectStoreExt as _, path::Path};
+
+use super::house::{ACCOUNT, House, MINUTE, Mood, SIGNER};
+use crate::{Settings, TrailVersion};
+
+/// Audits a bucket as `trailmark verify` does.
+async fn audit(house: &House, bucket: &str, restarts_allowed: bool) -> Report {
+    let place = Place::Bucket(bucket.to_owned());
+    let now = Stamp::of(house.ambient.clock.now());
+    let scope = Scope { place: place.clone(), start: None, end: None, now, restarts_allowed };
+    let mut keys = KeyRing::default();
+    let validity = Some((now.plus_seconds(-864_000), now.plus_seconds(864_000)));
+    keys.trust(ValidKey { key: SIGNER.public_key().clone(), validity });
+    let bucket_of = house.buckets.bucket(bucket);
+    let mut objects = BTreeMap::new();
+    let listed: Vec<_> =
+        futures::TryStreamExt::try_collect(bucket_of.objects.list(None)).await.unwrap();
+    for object in listed {
+        let key = object.location.to_string();
+        let found = bucket_of.objects.get(&Path::parse(&key).unwrap()).await.unwrap();
+        objects.insert(key.clone(), (found.bytes().await.unwrap(), bucket_of.metadata(&key).await));
+    }
+    let at = |key: &str| Address { bucket: bucket.to_owned(), key: key.to_owned() };
+    let mut audit = Audit::new(scope, Vec::new());
+    for (key, (body, _)) in &objects {
+        audit.list(Listed { at: at(key), size: body.len() as u64 });
+    }
+    loop {
+        let wanted = audit.wanted_digests();
+        if wanted.is_empty() {
+            break;
+        }
+        for wanted in wanted {
+            audit.digest(match objects.get(&wanted.at.key) {
+                None => CheckedDigest::missing(wanted),
+                Some((body, metadata)) => {
+                    let object = DigestObject { body: body.to_vec(), metadata: metadata.clone() };
+                    check_digest(&place, &keys, wanted, &object)
+                }
+            });
+        }
+    }
+    for job in audit.log_files() {
+        audit.log_file(match objects.get(&job.at.key) {
+            None => CheckedLogFile::missing(job),
+            Some((body, _)) => {
+                let mut check = LogFileCheck::new(job);
+                check.push(body);
+                check.finish()
+            }
+        });
+    }
+    audit.report("a bucket".to_owned())
+}
+
+/// The digests of a chain, oldest first.
+async fn digests(house: &House, bucket: &str, region: &str) -> Vec<DigestFile> {
+    let files = house.buckets.bucket(bucket).files().await;
+    let of_region =
+        |key: &str| DigestName::parse(key).is_some_and(|it| it.1.chain.region == region);
+    let found = files.iter().filter(|(key, _)| of_region(key));
+    let mut digests: Vec<_> = found.map(|(_, body)| DigestFile::parse(body).unwrap()).collect();
+    digests.sort_by_key(|it| it.digest_end_time);
+    digests
+}
+
+#[track_caller]
+fn check(report: &Report) {
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
+}
+
+#[tokio::test]
+async fn a_day_of_digests_verifies_and_empty_hours_have_theirs() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.work().await;
+    for hour in 0..24 {
+        if hour != 5 {
+            for region in ["us-east-1", "eu-west-1"] {
+                house.record(region, "RunInstances").await;
+            }
+        }
+        house.pass(6, 10 * MINUTE).await;
+    }
+    house.pass(3, MINUTE).await;
+    check(&audit(&house, "all-logs", false).await);
+    for (region, count) in [("us-east-1", 25), ("eu-west-1", 25)] {
+        let chain = digests(&house, "all-logs", region).await;
+        assert_eq!(chain.len(), count, "{region}");
+        assert!(chain[0].starts_chain());
+        assert!(chain[1..].iter().all(|it| !it.starts_chain()));
+        assert_eq!(chain.iter().map(|it| it.log_files.len()).sum::<usize>(), 23);
+        assert!(chain.iter().all(|it| it.digest_end_time.to_string().ends_with(":01:31Z")));
+        let empty = chain.iter().filter(|it| it.log_files.is_empty());
+        assert_eq!(empty.count(), 2, "the first and the empty hour");
+    }
+    assert!(house.status("all").latest_digest_delivery.is_some());
+}
+
+#[tokio::test]
+async fn a_late_log_file_is_named_once_by_a_later_digest() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.work().await;
+    house.record("us-east-1", "RunInstances").await;
+    house.set_mood("all-logs", Mood::Code("AccessDenied"));
+    house.pass(20, 10 * MINUTE).await;
+    house.set_mood("all-logs", Mood::Well);
+    house.pass(12, 10 * MINUTE).await;
+    check(&audit(&house, "all-logs", false).await);
+    let named: Vec<_> = digests(&house, "all-logs", "us-east-1").await;
+    assert_eq!(named.iter().map(|it| it.log_files.len()).sum::<usize>(), 1);
+}
+
+#[tokio::test]
+async fn a_chain_ends_when_logging_stops_and_another_begins_when_it_starts_again() {
+    let mut house = House::new().await;
+    let trail = house.trail("all");
+    house.publish(trail.clone());
+    house.work().await;
+    house.record("us-east-1", "RunInstances").await;
+    let change = |house: &House, version, is_logging| TrailVersion {
+        version,
+        is_logging,
+        from: house.end(),
+        since: house.ambient.clock.now(),
+        ..trail.clone()
+    };
+    house.pass(3, 10 * MINUTE).await;
+    house.record("us-east-1", "StopLogging").await;
+    house.publish(change(&house, 2, false));
+    house.pass(20, 10 * MINUTE).await;
+    let chain = digests(&house, "all-logs", "us-east-1").await;
+    assert_eq!(chain.len(), 2, "the first and the last");
+    assert_eq!(chain[1].log_files.len(), 2);
+    check(&audit(&house, "all-logs", false).await);
+    house.record("us-east-1", "RunInstances").await;
+    house.publish(change(&house, 3, true));
+    let last = house.record("us-east-1", "StartLogging").await;
+    house.pass(9, 10 * MINUTE).await;
+    let chain = digests(&house, "all-logs", "us-east-1").await;
+    assert_eq!(chain.iter().filter(|it| it.starts_chain()).count(), 2);
+    assert_eq!(chain.iter().map(|it| it.log_files.len()).sum::<usize>(), 3);
+    assert!(house.buckets.bucket("all-logs").records().await.contains(&last));
+    check(&audit(&house, "all-logs", true).await);
+}
+
+#[tokio::test]
+async fn a_kill_at_any_hour_keeps_the_chain() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.work().await;
+    for hour in 0..6 {
+        house.record("us-east-1", "RunInstances").await;
+        house.pass(5, 10 * MINUTE).await;
+        house.set_mood("all-logs", if hour % 2 == 0 { Mood::TakesAndHangs } else { Mood::Hangs });
+        house.clock.advance(10 * MINUTE);
+        house.tick().await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        house.set_mood("all-logs", Mood::Well);
+        house.start().await;
+    }
+    house.pass(12, 10 * MINUTE).await;
+    check(&audit(&house, "all-logs", false).await);
+    assert_eq!(digests(&house, "all-logs", "us-east-1").await.len(), 9);
+}
+
+#[tokio::test]
+async fn without_validation_there_are_no_digests_and_nothing_is_kept_for_them() {
+    let mut house = House::new().await;
+    let mut trail = house.trail("all");
+    trail.validation = false;
+    house.publish(trail);
+    house.record("us-east-1", "RunInstances").await;
+    house.pass(30, 10 * MINUTE).await;
+    assert!(digests(&house, "all-logs", "us-east-1").await.is_empty());
+    assert!(house.deliverer.as_ref().unwrap().backlog.files.is_empty());
+    assert_eq!(house.status("all").latest_digest_delivery, None);
+}
+
+#[tokio::test]
+async fn named_regions_have_digests_before_any_record() {
+    let regions = ["eu-west-1".to_owned()].into();
+    let mut house = House::with(Settings { regions, ..Settings::default() }).await;
+    house.publish(house.trail("all"));
+    house.pass(7, 10 * MINUTE).await;
+    let chain = digests(&house, "all-logs", "eu-west-1").await;
+    assert_eq!(chain.len(), 2);
+    assert_eq!(chain[0].aws_account_id, ACCOUNT);
+    check(&audit(&house, "all-logs", false).await);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_keeps_the_chain_whole() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.work().await;
+    for hours in [1_i64, -1, 24, -24, 26] {
+        house.record("us-east-1", "RunInstances").await;
+        house.pass(7, 10 * MINUTE).await;
+        house.clock.set(house.ambient.clock.now() + SignedDuration::from_hours(hours));
+    }
+    house.pass(9, 10 * MINUTE).await;
+    check(&audit(&house, "all-logs", false).await);
+}

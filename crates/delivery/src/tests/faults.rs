@@ -1,0 +1,153 @@
+//! Buckets that fail, and clocks that jump.
+
+use std::time::Duration;
+
+use super::house::{House, MINUTE, Mood};
+use crate::Settings;
+
+/// A bucket in a mood, another that is well; what the status says; and the drain.
+async fn check(mood: Mood, code: Option<&str>) {
+    let mut house = House::new().await;
+    house.publish(house.trail("bad"));
+    house.publish(house.trail("good"));
+    house.set_mood("bad-logs", mood);
+    let mut expected = Vec::new();
+    for _ in 0..20 {
+        expected.push(house.record("us-east-1", "RunInstances").await);
+        for _ in 0..2 {
+            house.tick().await;
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            house.clock.advance(MINUTE + Duration::from_secs(1));
+        }
+        house.tick().await;
+    }
+    // The clock ran faster than writes: some were given up, and are tried again.
+    for _ in 0..1_000 {
+        house.clock.advance(Duration::from_secs(1));
+        house.tick().await;
+        tokio::time::timeout(Duration::from_millis(5), futures::future::pending::<()>()).await.ok();
+        if house.buckets.bucket("good-logs").records().await.len() == expected.len() {
+            break;
+        }
+    }
+    expected.sort();
+    assert!(house.buckets.bucket("good-logs").records().await == expected);
+    assert!(house.buckets.bucket("bad-logs").records().await.is_empty());
+    let status = house.status("bad");
+    assert_eq!(status.latest_delivery_error.as_deref(), code);
+    assert_eq!(status.latest_delivery, None);
+    assert!(status.waiting_files >= 20, "{status:?}");
+    assert_eq!(house.status("good").latest_delivery_error, None);
+    house.set_mood("bad-logs", Mood::Well);
+    house.clock.advance(MINUTE);
+    for _ in 0..4 {
+        house.pass(1, MINUTE).await;
+    }
+    assert_eq!(house.buckets.bucket("bad-logs").records().await, expected);
+    let status = house.status("bad");
+    assert_eq!((status.waiting_files, status.latest_delivery_error), (0, None));
+    assert!(status.latest_delivery.is_some());
+}
+
+#[tokio::test]
+async fn a_missing_bucket_holds_up_nobody_and_is_drained_when_it_is_there() {
+    check(Mood::Missing, Some("NoSuchBucket")).await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_denies_holds_up_nobody() {
+    check(Mood::Code("AccessDenied"), Some("AccessDenied")).await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_slow_down_holds_up_nobody() {
+    check(Mood::Code("SlowDown"), Some("SlowDown")).await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_hangs_holds_up_nobody_and_shows_no_error() {
+    check(Mood::Hangs, None).await;
+}
+
+#[tokio::test]
+async fn beyond_the_quota_the_log_holds_the_rest_for_that_trail_alone() {
+    let mut house = House::with(Settings { spool_bytes: 3_000, ..Settings::default() }).await;
+    house.set_mood("bad-logs", Mood::Missing);
+    let mut bad = house.trail("bad");
+    bad.validation = false;
+    house.publish(bad);
+    let mut good = house.trail("good");
+    // Another account's quota.
+    good.trail_arn = "arn:aws:cloudtrail:us-east-1:111122223333:trail/good".to_owned();
+    good.validation = false;
+    house.publish(good);
+    let mut expected = Vec::new();
+    for _ in 0..30 {
+        expected.push(house.record("us-east-1", "RunInstances").await);
+        house.pass(1, MINUTE).await;
+    }
+    house.pass(1, MINUTE).await;
+    expected.sort();
+    assert_eq!(house.buckets.bucket("good-logs").records().await, expected);
+    let status = house.status("bad");
+    assert!(status.quota_exceeded && status.waiting_bytes < 4_000, "{status:?}");
+    let committed = house.deliverer.as_ref().unwrap().committed();
+    assert!(*committed.borrow() < house.end());
+    // A kill in this state changes nothing.
+    house.start().await;
+    house.set_mood("bad-logs", Mood::Well);
+    house.pass(6, MINUTE).await;
+    assert_eq!(house.buckets.bucket("bad-logs").records().await, expected);
+    assert_eq!(house.buckets.bucket("good-logs").records().await, expected);
+    assert!(!house.status("bad").quota_exceeded);
+    let committed = house.deliverer.as_ref().unwrap().committed();
+    assert_eq!(*committed.borrow(), house.end());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_loses_and_doubles_nothing() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    let mut expected = Vec::new();
+    let start = house.ambient.clock.now();
+    for hours in [0_i64, -1, 24, 0, 1] {
+        house.clock.set(start + jiff::SignedDuration::from_hours(hours));
+        expected.push(house.record("us-east-1", "RunInstances").await);
+        house.pass(2, MINUTE).await;
+    }
+    expected.sort();
+    assert_eq!(house.buckets.bucket("all-logs").records().await, expected);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_for_a_while_loses_and_doubles_nothing() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    let mut expected = vec![house.record("us-east-1", "RunInstances").await];
+    let waiting = house.folder.path().join("waiting");
+    let running = tokio::spawn(house.deliverer.take().unwrap().run());
+    // A file where the folder was: nothing can be written there, and the folder cannot be made.
+    std::fs::remove_dir(&waiting).unwrap();
+    std::fs::write(&waiting, b"").unwrap();
+    let wait = || tokio::time::timeout(Duration::from_millis(2), futures::future::pending::<()>());
+    for _ in 0..100 {
+        house.clock.advance(Duration::from_secs(5));
+        wait().await.ok();
+    }
+    let bucket = house.buckets.bucket("all-logs");
+    assert!(bucket.records().await.is_empty());
+    std::fs::remove_file(&waiting).unwrap();
+    expected.push(house.record("us-east-1", "RunInstances").await);
+    for _ in 0..1_000 {
+        house.clock.advance(Duration::from_secs(5));
+        wait().await.ok();
+        if bucket.records().await.len() >= expected.len() {
+            break;
+        }
+    }
+    running.abort();
+    expected.sort();
+    assert_eq!(bucket.records().await, expected);
+}

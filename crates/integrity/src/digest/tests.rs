@@ -1,0 +1,73 @@
+//! Digests against AWS's own samples and tools.
+
+use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
+    signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+use super::*;
+
+const SAMPLE_KEY: &str = "MIIBCgKCAQEAn11L2YZ9h7onug2ILi1MWyHiMRsTQjfWE+pHVRLk1QjfWhirG+lpOa8NrwQ/r7Ah5bNL6HepznOU9XTDSfmmnP97mqyc7z/upfZdS/AHhYcGaz7n6Wc/RRBU6VmiPCrAUojuSk6/GjvA8iOPFsYDuBtviXarvuLPlrT9kAd4Lb+rFfR5peEgBEkhlzc5HuWO7S0y+KunqxX6jQBnXGMtxmPBPP0FylgWGNdFtks/4YSKcgqwH0YDcawP9GGGDAeCIqPWIXDLG1jOjRRzWfCmD0iJUkz8vTsn4hq/5ZxRFE7UBAUiVcGbdnDdvVfhF9C3dQiDq3k7adQIziLT0cShgQIDAQAB";
+
+#[test]
+fn the_fingerprint_of_awss_sample_key_is_awss() {
+    let key = PublicKey::from_der(&BASE64_STANDARD.decode(SAMPLE_KEY).unwrap()).unwrap();
+    assert_eq!(key.fingerprint().as_str(), "8eba5db5bea9b640d1c96a77256fe7f2");
+    assert_eq!(BASE64_STANDARD.encode(key.as_pkcs1()), SAMPLE_KEY);
+}
+
+/// Reads a file of keys; all of them have to be AWS's sample.
+#[track_caller]
+fn check_key_file(file: &[u8], expected: &[Option<&str>]) {
+    let keys = ValidKey::read_all(file).unwrap();
+    let from: Vec<_> =
+        keys.iter().map(|it| it.validity.map(|(from, _)| from.to_string())).collect();
+    let expected: Vec<_> = expected.iter().map(|it| it.map(str::to_owned)).collect();
+    assert_eq!(from, expected);
+    for key in keys {
+        assert_eq!(BASE64_STANDARD.encode(key.key.as_pkcs1()), SAMPLE_KEY);
+    }
+}
+
+#[test]
+fn key_files_are_read_in_every_form() {
+    let der = BASE64_STANDARD.decode(SAMPLE_KEY).unwrap();
+    check_key_file(&der, &[None]);
+    check_key_file(SAMPLE_KEY.as_bytes(), &[None]);
+    let pem =
+        format!("-----BEGIN RSA PUBLIC KEY-----\n{SAMPLE_KEY}\n-----END RSA PUBLIC KEY-----\n");
+    check_key_file(pem.as_bytes(), &[None]);
+    check_key_file(pem.repeat(2).as_bytes(), &[None, None]);
+    let parsed = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der).unwrap();
+    let spki: PublicKeyX509Der<'_> = parsed.as_der().unwrap();
+    check_key_file(spki.as_ref(), &[None]);
+    let list = |time: &str| {
+        format!(
+            r#"{{"PublicKeyList":[{{"Value":"{SAMPLE_KEY}","Fingerprint":"x","ValidityStartTime":{time},"ValidityEndTime":{time}}}]}}"#
+        )
+    };
+    let expected = [Some("2026-03-01T00:00:00Z")];
+    check_key_file(list("1772323200.5").as_bytes(), &expected);
+    check_key_file(list("\"2026-03-01T01:00:00+01:00\"").as_bytes(), &expected);
+}
+
+#[test]
+fn files_without_keys_are_refused() {
+    for file in ["", "{}", "-----BEGIN RSA PUBLIC KEY-----", "AAAA", "\u{0}"] {
+        assert!(ValidKey::read_all(file.as_bytes()).is_err(), "{file}");
+    }
+}
+
+#[test]
+fn a_key_comes_back_from_pkcs8_and_signs_alike() {
+    let signer = RsaSigner::generate().unwrap();
+    let again = RsaSigner::from_pkcs8(signer.to_pkcs8().unwrap().as_ref()).unwrap();
+    let [one, two] =
+        [&signer, &again].map(|it| futures::executor::block_on(it.sign(b"x")).unwrap());
+    assert_eq!(one, two);
+    assert_eq!(signer.public_key().fingerprint(), again.public_key().fingerprint());
+    assert!(again.public_key().verifies(b"x", &one));
+    assert!(!again.public_key().verifies(b"y", &one));
+    assert!(RsaSigner::from_pkcs8(b"no key").is_err());
+}

@@ -1,0 +1,121 @@
+//! Coverage: log files that are gone or were moved, and those that no digest names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    digest::{LogFileName, Root, Stamp},
+    verify::{Audit, Finding, Kind, Place},
+};
+
+/// Adds what is wrong between the listing and what digests name.
+pub(crate) fn judge(audit: &mut Audit) {
+    let missing: Vec<_> = audit
+        .log_files
+        .values()
+        .filter(|it| it.missing)
+        .map(|it| match audit.strays.get(&it.job.sha256) {
+            Some(now) => {
+                Finding::at(Kind::MovedLogFile, &it.job.at, format!("it lies at {now} now"))
+            }
+            None => {
+                Finding::at(Kind::MissingLogFile, &it.job.at, format!("{} names it", it.job.digest))
+            }
+        })
+        .collect();
+    audit.findings.extend(missing);
+    unnamed(audit);
+}
+
+/// Log files that no digest names: added, not yet named, or from before validation was turned on.
+fn unnamed(audit: &mut Audit) {
+    let covered = covered(audit);
+    let families_named: BTreeSet<_> = audit
+        .listed
+        .iter()
+        .filter(|(at, _)| audit.named.contains_key(*at))
+        .map(|(_, (_, name))| name.family.clone())
+        .collect();
+    let newest = audit.listed.values().map(|(_, name)| name.delivered).max();
+    // A folder is as old as its newest file; a bucket is as it is now.
+    let now = match audit.scope.place {
+        Place::Bucket(_) => Some(audit.scope.now),
+        Place::Folder => newest,
+    };
+    let moved: BTreeSet<_> = audit
+        .log_files
+        .values()
+        .filter(|it| it.missing)
+        .filter_map(|it| audit.strays.get(&it.job.sha256))
+        .collect();
+    let (mut before, mut pending, mut other) = (0_u64, 0_u64, 0_u64);
+    let mut findings = Vec::new();
+    for (at, (root, name)) in &audit.listed {
+        if audit.named.contains_key(at) || moved.contains(at) || !in_scope(audit, name) {
+            continue;
+        }
+        if name.family != MAIN && !families_named.contains(&name.family) {
+            other += 1;
+            continue;
+        }
+        let chain = covered.get(&(root.clone(), name.account.clone(), name.region.clone()));
+        match chain {
+            // The name tells the minute only, and a slice begins before its delivery.
+            Some((from, _)) if name.delivered.plus_seconds(SLICE) < *from => before += 1,
+            Some((_, until)) if name.delivered.plus_seconds(SLICE) >= *until => {
+                let still_waits =
+                    now.is_some_and(|now| name.delivered > now.plus_seconds(-PATIENCE));
+                if still_waits {
+                    pending += 1;
+                } else {
+                    findings.push(Finding::at(
+                        Kind::ExtraLogFile,
+                        at,
+                        format!("the newest digest of its region is of {until}"),
+                    ));
+                }
+            }
+            Some(_) => {
+                findings.push(Finding::at(Kind::ExtraLogFile, at, "digests of its time are there"));
+            }
+            None => {
+                findings.push(Finding::at(Kind::ExtraLogFile, at, "its region has no digest"));
+            }
+        }
+    }
+    audit.findings.extend(findings);
+    for (count, words) in [
+        (before, "were delivered before the first digest: nothing vouches for them"),
+        (pending, "are too new to be named by a digest"),
+        (other, "are of a kind that no digest names here"),
+    ] {
+        if count > 0 {
+            audit.notes.push(format!("{count} log files {words}"));
+        }
+    }
+}
+
+/// From when to when digests cover an account and region, all trails taken together.
+fn covered(audit: &Audit) -> BTreeMap<(Root, String, String), (Stamp, Stamp)> {
+    let mut covered: BTreeMap<_, (Stamp, Stamp)> = BTreeMap::new();
+    for digest in audit.digests.values() {
+        let (Some(file), name) = (digest.in_place(), &digest.wanted.name) else { continue };
+        let (start, end) = (file.digest_start_time, file.digest_end_time);
+        let key =
+            (digest.wanted.root.clone(), name.chain.account.clone(), name.chain.region.clone());
+        let span = covered.entry(key).or_insert((start, end));
+        *span = (span.0.min(start), span.1.max(end));
+    }
+    covered
+}
+
+fn in_scope(audit: &Audit, name: &LogFileName) -> bool {
+    audit.scope.start.is_none_or(|start| name.delivered >= start)
+        && audit.scope.end.is_none_or(|end| name.delivered <= end)
+}
+
+/// The family that every trail delivers and every digest names.
+const MAIN: &str = "CloudTrail";
+/// Seconds from the minute in a log file's name to its delivery, at most: a slice and some.
+const SLICE: i64 = 600;
+/// A log file is named by a digest within two hours.
+const PATIENCE: i64 = 2 * 3_600;

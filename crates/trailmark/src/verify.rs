@@ -1,0 +1,198 @@
+//! `trailmark verify`: checks what trails delivered, in a folder or in S3.
+//!
+//! Lives here: the order of the work, spread over all cores. What is good and what is not is decided
+//! in `integrity::verify`; where bytes come from is [`source`]'s, where keys come from [`keys`]'s.
+
+mod cloudtrail;
+mod keys;
+mod progress;
+mod source;
+
+use std::{path::Path, sync::Arc};
+
+use ambient::Ambient;
+use anyhow::{Context as _, anyhow};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use integrity::{
+    digest::Stamp,
+    tree::Policy,
+    verify::{
+        Audit, CheckedDigest, CheckedLogFile, LogFileCheck, LogFileJob, Report, Scope,
+        check_digest, differences, judge_checkpoints, statement,
+    },
+};
+
+use crate::{
+    cli::Verify,
+    verify::{progress::Progress, source::Source},
+    words::data,
+};
+
+/// Runs `trailmark verify`.
+pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
+    let now = Stamp::of(Ambient::system().clock.now());
+    let source = Arc::new(Source::open(&options.subject, &options).await?);
+    let copy = match &options.copy {
+        Some(copy) => Some(Arc::new(Source::open(copy, &options).await?)),
+        None => None,
+    };
+    let scope = Scope {
+        place: source.place(),
+        start: options.start_time.map(Stamp::of),
+        end: options.end_time.map(Stamp::of),
+        now,
+        restarts_allowed: options.allow_restarts,
+    };
+    let mut anchors = Vec::new();
+    for file in &options.earlier_reports {
+        anchors.extend(earlier_report(file)?.anchors());
+    }
+    let progress = Progress::new();
+    let mut listing = source.list(&scope)?;
+    let (mut objects, mut listed) = (Vec::new(), 0_u64);
+    while let Some(object) = listing.try_next().await? {
+        objects.push(object);
+        listed += 1;
+        progress.show(|| format!("listing: {listed} objects"));
+    }
+    drop(listing);
+    let trust = keys::trust(&options, &source, &objects).await?;
+    anchors.extend(trust.anchors);
+    let mut audit = Audit::new(scope, anchors);
+    for note in trust.notes {
+        audit.note(note);
+    }
+    for object in objects {
+        audit.list(object);
+    }
+    check_digests(&mut audit, &source, &Arc::new(trust.keys), &progress).await?;
+    check_checkpoints(&mut audit, &options)?;
+    check_log_files(&mut audit, &source, copy.as_ref(), &progress).await?;
+    progress.clear();
+    let report = audit.report(options.subject.clone());
+    if options.json {
+        data(serde_json::to_string_pretty(&report)?)?;
+    } else {
+        data(&report)?;
+    }
+    if report.is_valid() {
+        return Ok(());
+    }
+    match report.findings.len() {
+        0 => Err(anyhow!("no digest was found in {}", options.subject)),
+        count => Err(anyhow!("{} is not as it was delivered: {count} findings", options.subject)),
+    }
+}
+
+fn earlier_report(file: &Path) -> anyhow::Result<Report> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("`{}` is no report of `trailmark verify --json`", file.display()))
+}
+
+/// The checkpoints that digests carry, by the policy that was given, if one was.
+fn check_checkpoints(audit: &mut Audit, options: &Verify) -> anyhow::Result<()> {
+    let Some(file) = &options.policy else { return Ok(()) };
+    let policy = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read `{}`", file.display()))?
+        .parse::<Policy>()
+        .with_context(|| format!("`{}` is no policy", file.display()))?;
+    let (mut carried, mut findings) = (Vec::new(), Vec::new());
+    for (key, end, note) in audit.checkpoints() {
+        match statement(key, note.as_bytes(), &policy) {
+            Ok(statement) => carried.push((statement, end)),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    let mut witness = None;
+    if let Some(file) = &options.checkpoint {
+        let seen = file.display().to_string();
+        let note = std::fs::read(file).with_context(|| format!("cannot read `{seen}`"))?;
+        match statement(&seen, &note, &policy) {
+            Ok(statement) => witness = Some(statement),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(judge_checkpoints(&carried, witness.as_ref(), &policy));
+    if carried.is_empty() {
+        audit.note("no digest carries a checkpoint of a Merkle tree");
+    }
+    audit.add(findings);
+    Ok(())
+}
+
+async fn check_digests(
+    audit: &mut Audit,
+    source: &Arc<Source>,
+    keys: &Arc<integrity::verify::KeyRing>,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let mut done = 0_u64;
+    loop {
+        let wanted = audit.wanted_digests();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut checks = stream::iter(wanted)
+            .map(|wanted| {
+                let (source, keys) = (Arc::clone(source), Arc::clone(keys));
+                tokio::spawn(async move {
+                    match source.digest(&wanted.at).await {
+                        Ok(Some(object)) => check_digest(&source.place(), &keys, wanted, &object),
+                        Ok(None) => CheckedDigest::missing(wanted),
+                        Err(error) => CheckedDigest::unreadable(wanted, &format!("{error:#}")),
+                    }
+                })
+            })
+            .buffer_unordered(source.parallelism());
+        while let Some(checked) = checks.try_next().await? {
+            audit.digest(checked);
+            done += 1;
+            progress.show(|| format!("checked {done} digests"));
+        }
+    }
+}
+
+async fn check_log_files(
+    audit: &mut Audit,
+    source: &Arc<Source>,
+    copy: Option<&Arc<Source>>,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let jobs = audit.log_files();
+    let total = jobs.len();
+    let mut checks = stream::iter(jobs)
+        .map(|job| tokio::spawn(check(Arc::clone(source), copy.cloned(), job)))
+        .buffer_unordered(source.parallelism());
+    let mut done = 0_u64;
+    while let Some(checked) = checks.try_next().await? {
+        audit.log_file(checked);
+        done += 1;
+        progress.show(|| format!("checked {done} of {total} log files"));
+    }
+    let mut strays = stream::iter(audit.strays())
+        .map(|job| tokio::spawn(check(Arc::clone(source), None, job)))
+        .buffer_unordered(source.parallelism());
+    while let Some(checked) = strays.try_next().await? {
+        progress.show(|| "looking for moved log files".to_owned());
+        audit.stray(checked);
+    }
+    Ok(())
+}
+
+async fn check(source: Arc<Source>, copy: Option<Arc<Source>>, job: LogFileJob) -> CheckedLogFile {
+    let mut checked = match source.stream(&job.at, LogFileCheck::new(job.clone())).await {
+        Ok(Some(check)) => check.finish(),
+        Ok(None) => return CheckedLogFile::missing(job),
+        Err(error) => return CheckedLogFile::unreadable(job, &format!("{error:#}")),
+    };
+    if checked.is_changed()
+        && let Some(copy) = copy
+        && let (Ok(found), Ok(genuine)) =
+            (source.inflated(&job.at).await, copy.copied(&job.at).await)
+        && integrity::digest::sha256_hex(&genuine) == job.sha256
+    {
+        checked.explain(differences(&genuine, &found));
+    }
+    checked
+}

@@ -1,0 +1,403 @@
+//! Where objects come from: a folder, or S3. Reading only.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{ErrorKind, Read as _},
+    path::{Component, Path as FilePath, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, anyhow};
+use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
+use integrity::{
+    digest::{METADATA_SUFFIX, gunzip},
+    verify::{Address, DigestObject, Listed, LogFileCheck, Place, Scope},
+};
+use object_store::{
+    Attribute, ClientOptions, ObjectStore, ObjectStoreExt as _,
+    aws::{AmazonS3, AmazonS3Builder, resolve_bucket_region},
+    path::Path,
+};
+
+use crate::cli::Verify;
+
+/// A folder or a bucket.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Keys are paths below `root`; only what lies below `within` is listed.
+    Folder {
+        root: PathBuf,
+        within: PathBuf,
+    },
+    Bucket(Box<Bucket>),
+}
+
+/// A bucket, and others that its digests may name.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    name: String,
+    prefix: String,
+    builder: AmazonS3Builder,
+    endpoint: Option<String>,
+    opened: Mutex<HashMap<String, Arc<AmazonS3>>>,
+}
+
+/// The objects of a listing.
+pub(crate) type Listing<'a> = BoxStream<'a, anyhow::Result<Listed>>;
+
+impl Source {
+    pub(crate) async fn open(subject: &str, options: &Verify) -> anyhow::Result<Self> {
+        match subject.strip_prefix("s3://") {
+            Some(rest) => Ok(Self::Bucket(Box::new(Bucket::open(rest, options).await?))),
+            None => Self::open_folder(subject),
+        }
+    }
+
+    fn open_folder(subject: &str) -> anyhow::Result<Self> {
+        let within = FilePath::new(subject)
+            .canonicalize()
+            .with_context(|| format!("cannot open the folder `{subject}`"))?;
+        if !within.is_dir() {
+            return Err(anyhow!("`{subject}` is no folder: name the one that holds `AWSLogs`"));
+        }
+        // Inside `AWSLogs`, keys still begin there.
+        let root = within
+            .ancestors()
+            .filter(|it| it.file_name().is_some_and(|name| name == "AWSLogs"))
+            .find_map(FilePath::parent)
+            .unwrap_or(&within)
+            .to_owned();
+        Ok(Self::Folder { root, within })
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::Folder { .. } => Place::Folder,
+            Self::Bucket(bucket) => Place::Bucket(bucket.name.clone()),
+        }
+    }
+
+    /// The endpoint of S3, when it is not AWS's own.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Folder { .. } => None,
+            Self::Bucket(bucket) => bucket.endpoint.as_deref(),
+        }
+    }
+
+    /// How many objects to work on at once: enough to keep every core busy while others wait for a
+    /// disk, or for a network.
+    pub(crate) fn parallelism(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        match self {
+            Self::Folder { .. } => cores * 2,
+            Self::Bucket(_) => cores * 8,
+        }
+    }
+
+    /// Lists what may be digests and log files, whatever the scope needs and perhaps more.
+    pub(crate) fn list(&self, scope: &Scope) -> anyhow::Result<Listing<'_>> {
+        match self {
+            Self::Folder { root, within } => {
+                let mut objects = Vec::new();
+                walk(root, within, &mut objects)?;
+                Ok(futures::stream::iter(objects.into_iter().map(Ok)).boxed())
+            }
+            Self::Bucket(bucket) => bucket.list(scope),
+        }
+    }
+
+    /// A digest with its metadata; none when it is not there.
+    pub(crate) async fn digest(&self, at: &Address) -> anyhow::Result<Option<DigestObject>> {
+        match self {
+            Self::Folder { root, .. } => {
+                let Some(path) = below(root, &at.key) else { return Ok(None) };
+                tokio::task::spawn_blocking(move || folder_digest(&path)).await?
+            }
+            Self::Bucket(bucket) => bucket.digest(at).await,
+        }
+    }
+
+    /// Streams a log file into its check; none when it is not there.
+    pub(crate) async fn stream(
+        &self,
+        at: &Address,
+        check: LogFileCheck,
+    ) -> anyhow::Result<Option<LogFileCheck>> {
+        match self {
+            Self::Folder { root, .. } => {
+                let Some(path) = below(root, &at.key) else { return Ok(None) };
+                tokio::task::spawn_blocking(move || stream_file(&path, check)).await?
+            }
+            Self::Bucket(bucket) => bucket.stream(at, check).await,
+        }
+    }
+
+    /// An object, inflated.
+    pub(crate) async fn inflated(&self, at: &Address) -> anyhow::Result<Vec<u8>> {
+        let object = self.digest(at).await?.ok_or_else(|| anyhow!("{at} is not there"))?;
+        Ok(gunzip(&object.body, INFLATED_MAX)?)
+    }
+
+    /// The object that is called so in another copy: under the same key, or the key from `AWSLogs`
+    /// on.
+    pub(crate) async fn copied(&self, at: &Address) -> anyhow::Result<Vec<u8>> {
+        let bucket = match self {
+            Self::Folder { .. } => String::new(),
+            Self::Bucket(bucket) => bucket.name.clone(),
+        };
+        let same = Address { bucket: bucket.clone(), key: at.key.clone() };
+        if let Ok(bytes) = self.inflated(&same).await {
+            return Ok(bytes);
+        }
+        let short = at.key.rsplit_once("/AWSLogs/").map_or(at.key.as_str(), |(_, it)| it);
+        let (prefix, short) = match self {
+            Self::Bucket(bucket) if !bucket.prefix.is_empty() => {
+                (format!("{}/", bucket.prefix.trim_end_matches('/')), short)
+            }
+            Self::Folder { .. } | Self::Bucket(_) => (String::new(), short),
+        };
+        let short = short.strip_prefix("AWSLogs/").unwrap_or(short);
+        self.inflated(&Address { bucket, key: format!("{prefix}AWSLogs/{short}") }).await
+    }
+}
+
+fn walk(root: &FilePath, folder: &FilePath, into: &mut Vec<Listed>) -> anyhow::Result<()> {
+    let cannot = || format!("cannot list `{}`", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(cannot)? {
+        let entry = entry.with_context(cannot)?;
+        let kind = entry.file_type().with_context(cannot)?;
+        let path = entry.path();
+        // Links are not followed: they may lead in circles, and out of the folder.
+        if kind.is_dir() {
+            walk(root, &path, into)?;
+        } else if kind.is_file()
+            && let Some(key) = path.strip_prefix(root).ok().and_then(FilePath::to_str)
+        {
+            let size = entry.metadata().with_context(cannot)?.len();
+            into.push(Listed { at: Address { bucket: String::new(), key: key.to_owned() }, size });
+        }
+    }
+    Ok(())
+}
+
+/// The file of a key, unless the key leads out of the folder.
+fn below(root: &FilePath, key: &str) -> Option<PathBuf> {
+    let key = FilePath::new(key);
+    key.components().all(|it| matches!(it, Component::Normal(_))).then(|| root.join(key))
+}
+
+fn folder_digest(path: &FilePath) -> anyhow::Result<Option<DigestObject>> {
+    let body = match std::fs::read(path) {
+        Ok(body) => body,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(METADATA_SUFFIX);
+    let metadata = match std::fs::read(&beside) {
+        Ok(text) => metadata(&text).context("its metadata is no JSON of texts")?,
+        Err(error) if error.kind() == ErrorKind::NotFound => HashMap::new(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(DigestObject { body, metadata }))
+}
+
+/// Reads metadata that lies beside a digest: by itself, or inside of what `head-object` prints.
+fn metadata(text: &[u8]) -> Option<HashMap<String, String>> {
+    let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+    let members = value.get("Metadata").unwrap_or(&value).as_object()?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    members.iter().map(|(name, value)| Some((name.to_lowercase(), text(value)?))).collect()
+}
+
+fn stream_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Option<LogFileCheck>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 || !check.push(buffer.get(..read).unwrap_or_default()) {
+            return Ok(Some(check));
+        }
+    }
+}
+
+impl Bucket {
+    async fn open(rest: &str, options: &Verify) -> anyhow::Result<Self> {
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
+        let endpoint = options
+            .endpoint_url
+            .clone()
+            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
+            .or_else(|| variable("AWS_ENDPOINT_URL"));
+        let mut builder = AmazonS3Builder::from_env();
+        if options.no_sign_request {
+            builder = builder.with_skip_signature(true);
+        } else if !CREDENTIALS.iter().any(|it| variable(it).is_some()) {
+            return Err(anyhow!(
+                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give \
+                 --no-sign-request"
+            ));
+        }
+        if let Some(endpoint) = &endpoint {
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_allow_http(true)
+                .with_region(region().unwrap_or_else(|| "us-east-1".to_owned()));
+        } else {
+            let region = match resolve_bucket_region(name, &ClientOptions::new()).await {
+                Ok(region) => region,
+                Err(error) => region().ok_or(error).context("cannot tell the bucket's region")?,
+            };
+            builder = builder.with_region(region);
+        }
+        let bucket = Self {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+            builder,
+            endpoint,
+            opened: Mutex::default(),
+        };
+        bucket.store(name)?;
+        Ok(bucket)
+    }
+
+    fn store(&self, name: &str) -> anyhow::Result<Arc<AmazonS3>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = opened.get(name) {
+            return Ok(Arc::clone(store));
+        }
+        let store = self
+            .builder
+            .clone()
+            .with_bucket_name(name)
+            .build()
+            .with_context(|| format!("cannot open the bucket `{name}`"))?;
+        let store = Arc::new(store);
+        opened.insert(name.to_owned(), Arc::clone(&store));
+        Ok(store)
+    }
+
+    fn list(&self, scope: &Scope) -> anyhow::Result<Listing<'_>> {
+        let store = self.store(&self.name)?;
+        let (start, end) = (scope.start, scope.end);
+        let prefix = self.prefix.trim_end_matches('/').to_owned();
+        let listing = async move {
+            let regions = regions(&store, Path::from(prefix), 0).await?;
+            let listings = regions.into_iter().map(move |region| {
+                // The folders of days sort as time does. The day before too: a digest is filed under
+                // its end, a log file under its slice.
+                let from = start.map(|it| format!("{region}/{}", it.plus_seconds(-DAY).day()));
+                let until = end.map(|it| format!("{region}/{}/~", it.plus_seconds(DAY).day()));
+                let objects = match from {
+                    Some(from) => store.list_with_offset(Some(&region), &Path::from(from)),
+                    None => store.list(Some(&region)),
+                };
+                objects.try_take_while(move |it| {
+                    let inside = until.as_deref().is_none_or(|until| it.location.as_ref() <= until);
+                    futures::future::ready(Ok(inside))
+                })
+            });
+            Ok::<_, object_store::Error>(futures::stream::select_all(listings))
+        };
+        let name = &self.name;
+        Ok(futures::stream::once(listing)
+            .try_flatten()
+            .map(move |object| {
+                let object = object.with_context(|| format!("cannot list the bucket `{name}`"))?;
+                let key = object.location.as_ref().to_owned();
+                Ok(Listed { at: Address { bucket: name.clone(), key }, size: object.size })
+            })
+            .boxed())
+    }
+
+    async fn digest(&self, at: &Address) -> anyhow::Result<Option<DigestObject>> {
+        let got = match self.store(&at.bucket)?.get(&Path::from(at.key.as_str())).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let metadata = got
+            .attributes
+            .iter()
+            .filter_map(|(name, value)| {
+                let Attribute::Metadata(name) = name else { return None };
+                Some((name.to_lowercase(), value.to_string()))
+            })
+            .collect();
+        Ok(Some(DigestObject { body: got.bytes().await?.to_vec(), metadata }))
+    }
+
+    async fn stream(
+        &self,
+        at: &Address,
+        mut check: LogFileCheck,
+    ) -> anyhow::Result<Option<LogFileCheck>> {
+        let got = match self.store(&at.bucket)?.get(&Path::from(at.key.as_str())).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut pieces = got.into_stream();
+        while let Some(piece) = pieces.try_next().await? {
+            if !check.push(&piece) {
+                break;
+            }
+        }
+        Ok(Some(check))
+    }
+}
+
+/// The folders `…/AWSLogs/…/CloudTrail…/<region>` below `folder`, so that each can be listed from its
+/// first day on. A folder that lies deeper, or is not laid out so, stands for itself.
+fn regions(
+    store: &Arc<AmazonS3>,
+    folder: Path,
+    depth: usize,
+) -> BoxFuture<'_, object_store::Result<Vec<Path>>> {
+    Box::pin(async move {
+        let parts: Vec<_> = folder.parts().map(|it| it.as_ref().to_owned()).collect();
+        let trail = parts.iter().rposition(|it| it.starts_with("CloudTrail"));
+        if trail.is_some_and(|at| at + 1 < parts.len()) || depth > DEPTH_MAX {
+            return Ok(vec![folder]);
+        }
+        let in_logs = parts.iter().any(|it| it == "AWSLogs");
+        let inside = store.list_with_delimiter(Some(&folder)).await?.common_prefixes;
+        let mut found = Vec::new();
+        for inside in inside {
+            let name = inside.filename().unwrap_or_default();
+            let account = name.len() == 12 && name.bytes().all(|it| it.is_ascii_digit());
+            let ours = account || name.starts_with("o-") || name.starts_with("CloudTrail");
+            if !in_logs || trail.is_some() || ours {
+                found.extend(regions(store, inside, depth + 1).await?);
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// The region of the environment.
+pub(crate) fn region() -> Option<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()))
+}
+
+/// Any of these says where credentials come from.
+const CREDENTIALS: [&str; 4] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+/// How deep trails are looked for.
+const DEPTH_MAX: usize = 8;
+const DAY: i64 = 86_400;
+/// The largest log file that is compared with a copy.
+const INFLATED_MAX: u64 = 1 << 30;

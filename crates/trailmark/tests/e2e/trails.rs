@@ -1,0 +1,114 @@
+//! Trails, by the clients that people have.
+
+use crate::harness::Server;
+
+const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
+
+#[test]
+fn the_cli_creates_describes_and_deletes_a_trail_and_each_call_is_recorded() {
+    let mut server = Server::start(&[]);
+    let missing = server.aws_raw(&[
+        "cloudtrail",
+        "create-trail",
+        "--name",
+        "audit",
+        "--s3-bucket-name",
+        "audit-logs",
+    ]);
+    let words = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(words.contains("S3BucketDoesNotExistException"), "{words}");
+    server.aws(&["s3", "mb", "s3://audit-logs"]);
+    let created = server.aws_json(&[
+        "cloudtrail",
+        "create-trail",
+        "--name",
+        "audit",
+        "--s3-bucket-name",
+        "audit-logs",
+        "--is-multi-region-trail",
+        "--enable-log-file-validation",
+        "--tags-list",
+        "Key=team,Value=audit",
+    ]);
+    assert_eq!(created["TrailARN"], ARN);
+    let selectors = r#"[{"Name":"objects","FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},{"Field":"resources.type","Equals":["AWS::S3::Object"]}]}]"#;
+    server.aws(&[
+        "cloudtrail",
+        "put-event-selectors",
+        "--trail-name",
+        "audit",
+        "--advanced-event-selectors",
+        selectors,
+    ]);
+    server.kill_and_restart();
+    let described = server.aws_json(&["cloudtrail", "describe-trails"]);
+    let trail = &described["trailList"][0];
+    assert_eq!(trail["HasCustomEventSelectors"], true);
+    assert_eq!(trail["HomeRegion"], "us-east-1");
+    let away = server.aws_json(&["cloudtrail", "describe-trails", "--region", "eu-west-1"]);
+    assert_eq!(away, described);
+    let tags = server.aws_json(&["cloudtrail", "list-tags", "--resource-id-list", ARN]);
+    assert_eq!(tags["ResourceTagList"][0]["TagsList"][0]["Value"], "audit");
+    server.aws(&["cloudtrail", "delete-trail", "--name", "audit"]);
+    let described = server.aws_json(&["cloudtrail", "describe-trails"]);
+    assert_eq!(described["trailList"], serde_json::json!([]));
+
+    let mut created = server.lookup("EventName", "CreateTrail");
+    created.sort_by_key(|it| it.get("errorCode").is_some());
+    assert_eq!(created.len(), 2);
+    assert_eq!(created[0]["requestParameters"]["s3BucketName"], "audit-logs");
+    assert_eq!(created[0]["responseElements"]["trailARN"], ARN);
+    assert_eq!(created[1]["errorCode"], "S3BucketDoesNotExistException");
+    assert_eq!(server.lookup("EventName", "DeleteTrail").len(), 1);
+}
+
+#[test]
+fn what_terraform_calls_round_trips() {
+    let server = Server::start(&[]);
+    server.aws(&["s3", "mb", "s3://audit-logs"]);
+    let said = server.python(
+        r#"
+import boto3
+from botocore.exceptions import ClientError
+c = boto3.client("cloudtrail")
+key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+made = c.create_trail(Name="audit", S3BucketName="audit-logs", S3KeyPrefix="logs", KmsKeyId=key,
+    IncludeGlobalServiceEvents=True, SnsTopicName="files", TagsList=[{"Key": "env", "Value": "test"}])
+arn = made["TrailARN"]
+def read():
+    trails = c.describe_trails(trailNameList=[arn])["trailList"]
+    assert len(trails) == 1, trails
+    assert c.get_trail_status(Name=arn)["IsLogging"] is False
+    return trails[0]
+trail = read()
+assert (trail["S3KeyPrefix"], trail["KmsKeyId"]) == ("logs", key), trail
+assert trail["SnsTopicARN"] == "arn:aws:sns:us-east-1:123456789012:files", trail
+assert c.list_tags(ResourceIdList=[arn])["ResourceTagList"][0]["TagsList"] == [{"Key": "env", "Value": "test"}]
+c.update_trail(Name=arn, S3KeyPrefix="", KmsKeyId="", SnsTopicName="", IsMultiRegionTrail=True)
+trail = read()
+assert not {"S3KeyPrefix", "KmsKeyId", "SnsTopicARN"} & set(trail), trail
+assert trail["IsMultiRegionTrail"] is True
+data = [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True,
+         "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]
+c.put_event_selectors(TrailName=arn, EventSelectors=data)
+assert read()["HasCustomEventSelectors"] is True
+assert c.get_event_selectors(TrailName=arn)["EventSelectors"][0]["DataResources"] == data[0]["DataResources"]
+c.put_event_selectors(TrailName=arn, EventSelectors=[
+    {"IncludeManagementEvents": True, "ReadWriteType": "All", "DataResources": []}])
+assert read()["HasCustomEventSelectors"] is False
+c.add_tags(ResourceId=arn, TagsList=[{"Key": "env", "Value": "prod"}])
+c.remove_tags(ResourceId=arn, TagsList=[{"Key": "env"}])
+assert c.list_tags(ResourceIdList=[arn])["ResourceTagList"] == [{"ResourceId": arn, "TagsList": []}]
+c.delete_trail(Name=arn)
+assert c.describe_trails(trailNameList=[arn])["trailList"] == []
+for call in (c.delete_trail, c.get_trail_status, c.get_trail):
+    try:
+        call(Name=arn)
+        raise AssertionError(call)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "TrailNotFoundException", error
+print("round trip")
+"#,
+    );
+    assert_eq!(said.trim(), "round trip");
+}
