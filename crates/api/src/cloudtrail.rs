@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
-use http::Request;
 use lake::Lake;
+use serde::Serialize;
 use serde_json::Value;
 use wire::{
-    answer::{Answer, Body, Call, Reply},
+    answer::{Answer, Call, Reply},
     catalogue::Protocol,
     reply,
     shapes::cloudtrail::{ErrorCode, Operation},
@@ -18,9 +18,14 @@ use wire::{
 
 use crate::{
     body,
-    fault::{Fault, common, fault, refused},
+    fault::{Fault, common, fault, internal, refused},
     lookup_events::lookup_events,
-    trails::Trails,
+    trails::{
+        Asked, Trails, add_tags, create_trail, delete_trail, describe_trails, get_event_selectors,
+        get_insight_selectors, get_trail, get_trail_status, list_public_keys, list_tags,
+        list_trails, put_event_selectors, put_insight_selectors, remove_tags, start_logging,
+        stop_logging, update_trail,
+    },
 };
 
 /// CloudTrail's control plane.
@@ -31,7 +36,7 @@ pub struct CloudTrail {
 }
 
 impl CloudTrail {
-    /// Answers event history from `lake`, and what concerns trails from `trails`.
+    /// Answers from `lake` and from what `trails` keeps.
     #[must_use]
     pub fn new(lake: Arc<Lake>, trails: Trails) -> Self {
         Self { lake, trails }
@@ -40,21 +45,112 @@ impl CloudTrail {
     async fn run(&self, call: Call) -> Result<Value, Fault> {
         let operation = Operation::from_word(&call.operation)
             .ok_or_else(|| common("UnknownOperationException", "The operation is not known."))?;
-        let request = read(call.request).await?;
-        if operation == Operation::LookupEvents {
-            let request = serde_json::from_value(request).map_err(body::not_of_its_type)?;
-            return lookup_events(&self.lake, call.caller.account, &call.region, request).await;
+        let Call { caller, region, arrival: now, request, .. } = call;
+        let request = Value::Object(body::object(&body::whole(request).await?)?);
+        let asked = Asked { trails: &self.trails, account: caller.account, region: &region, now };
+        self.operate(operation, &asked, request).await
+    }
+
+    /// One line for each operation.
+    async fn operate(
+        &self,
+        operation: Operation,
+        asked: &Asked<'_>,
+        request: Value,
+    ) -> Result<Value, Fault> {
+        let promises_delivery = matches!(
+            operation,
+            Operation::GetInsightSelectors
+                | Operation::ListPublicKeys
+                | Operation::PutInsightSelectors
+                | Operation::StartLogging
+                | Operation::StopLogging
+        );
+        if promises_delivery && !asked.trails.are_delivered {
+            return Err(unsupported(operation, request));
         }
-        let account = call.caller.account;
-        let of_trail = self.trails.answer(operation, account, &call.region, request.clone()).await;
-        if let Some(answer) = of_trail {
-            return answer;
+        match operation {
+            Operation::AddTags => shown(add_tags(asked, loosely(request)?).await?),
+            Operation::CreateTrail => shown(create_trail(asked, read(request)?).await?),
+            Operation::DeleteTrail => shown(delete_trail(asked, read(request)?).await?),
+            Operation::DescribeTrails => shown(describe_trails(asked, read(request)?).await?),
+            Operation::GetEventSelectors => {
+                shown(get_event_selectors(asked, read(request)?).await?)
+            }
+            Operation::GetInsightSelectors => {
+                shown(get_insight_selectors(asked, read(request)?).await?)
+            }
+            Operation::GetTrail => shown(get_trail(asked, read(request)?).await?),
+            Operation::GetTrailStatus => shown(get_trail_status(asked, read(request)?).await?),
+            Operation::ListPublicKeys => shown(list_public_keys(asked, read(request)?).await?),
+            Operation::ListTags => shown(list_tags(asked, read(request)?).await?),
+            Operation::ListTrails => shown(list_trails(asked, read(request)?).await?),
+            Operation::LookupEvents => {
+                let request = loosely(request)?;
+                lookup_events(&self.lake, asked.account, asked.region, request).await
+            }
+            Operation::PutEventSelectors => shown(put_event_selectors(asked, request).await?),
+            Operation::PutInsightSelectors => {
+                shown(put_insight_selectors(asked, read(request)?).await?)
+            }
+            Operation::RemoveTags => shown(remove_tags(asked, read(request)?).await?),
+            Operation::StartLogging => shown(start_logging(asked, read(request)?).await?),
+            Operation::StopLogging => shown(stop_logging(asked, read(request)?).await?),
+            Operation::UpdateTrail => shown(update_trail(asked, read(request)?).await?),
+            Operation::CancelQuery
+            | Operation::CreateChannel
+            | Operation::CreateDashboard
+            | Operation::CreateEventDataStore
+            | Operation::DeleteChannel
+            | Operation::DeleteDashboard
+            | Operation::DeleteEventDataStore
+            | Operation::DeleteResourcePolicy
+            | Operation::DeregisterOrganizationDelegatedAdmin
+            | Operation::DescribeQuery
+            | Operation::DisableFederation
+            | Operation::EnableFederation
+            | Operation::GenerateQuery
+            | Operation::GetChannel
+            | Operation::GetDashboard
+            | Operation::GetEventConfiguration
+            | Operation::GetEventDataStore
+            | Operation::GetImport
+            | Operation::GetQueryResults
+            | Operation::GetResourcePolicy
+            | Operation::ListChannels
+            | Operation::ListDashboards
+            | Operation::ListEventDataStores
+            | Operation::ListImportFailures
+            | Operation::ListImports
+            | Operation::ListInsightsData
+            | Operation::ListInsightsMetricData
+            | Operation::ListQueries
+            | Operation::PutEventConfiguration
+            | Operation::PutResourcePolicy
+            | Operation::RegisterOrganizationDelegatedAdmin
+            | Operation::RestoreEventDataStore
+            | Operation::SearchSampleQueries
+            | Operation::StartDashboardRefresh
+            | Operation::StartEventDataStoreIngestion
+            | Operation::StartImport
+            | Operation::StartQuery
+            | Operation::StopEventDataStoreIngestion
+            | Operation::StopImport
+            | Operation::UpdateChannel
+            | Operation::UpdateDashboard
+            | Operation::UpdateEventDataStore => Err(unsupported(operation, request)),
         }
-        operation.check(request).map_err(refused)?;
-        Err(fault(
+    }
+}
+
+/// What is wrong with the request; if nothing is, that the operation is not there.
+fn unsupported(operation: Operation, request: Value) -> Fault {
+    match operation.check(request) {
+        Err(wrong) => refused(wrong),
+        Ok(()) => fault(
             ErrorCode::UnsupportedOperationException,
             &format!("{} is not available in this version of Trailmark.", operation.as_str()),
-        ))
+        ),
     }
 }
 
@@ -72,7 +168,16 @@ impl Answer for CloudTrail {
     }
 }
 
-/// The request's members.
-async fn read(request: Request<Body>) -> Result<Value, Fault> {
-    body::object(&body::whole(request).await?).map(Value::Object)
+/// Reads a request and checks what the model demands of it.
+fn read<R: wire::shapes::Request>(request: Value) -> Result<R, Fault> {
+    R::read(request).map_err(refused)
+}
+
+/// Reads a request for an operation that has errors of its own for some of what the model demands.
+fn loosely<R: wire::shapes::Request>(request: Value) -> Result<R, Fault> {
+    serde_json::from_value(request).map_err(body::not_of_its_type)
+}
+
+fn shown(response: impl Serialize) -> Result<Value, Fault> {
+    serde_json::to_value(response).map_err(internal)
 }

@@ -4,7 +4,7 @@
 //! Lives elsewhere: how requests and answers are spelt (`wire`), who may call (`door`), where records
 //! are kept (`log`, `lake`).
 //!
-//! Start at [`CloudTrail`] and [`Records`].
+//! Start at [`CloudTrail`], [`Trails`] and [`Records`].
 
 mod body;
 mod cloudtrail;
@@ -15,7 +15,7 @@ pub mod records;
 mod sts;
 mod tail;
 mod trailmark;
-mod trails;
+pub mod trails;
 
 pub use cloudtrail::CloudTrail;
 pub use cloudtrail_data::CloudTrailData;
@@ -23,4 +23,4 @@ pub use records::{KeepBeforeTrim, Records, Window};
 pub use sts::Sts;
 pub use tail::Tail;
 pub use trailmark::Trailmark;
-pub use trails::{Destinations, Trails, Unusable};
+pub use trails::Trails;

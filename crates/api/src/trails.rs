@@ -1,171 +1,99 @@
-//! Trails: what a caller may ask of them.
+//! Trails: everything that CloudTrail's control plane can do with them.
 //!
-//! Lives here: finding the trail that a call means, and who may change it where. Each operation has
-//! a file of its own below.
-//! Lives elsewhere: where trails are kept (`catalog`), what selectors are (`matching`).
+//! Lives here: what the operations have in common, and who sees which trail.
+//! Lives elsewhere: each operation, in a file of its own; how trails are kept (`catalog`), what
+//! selectors mean (`matching`), deliveries (`delivery`).
 //!
-//! Start at [`Trails::answer`].
-//! Spec: CloudTrail API Reference and User Guide, "Working with trails".
+//! A change takes effect at the end of the log as it is when the change is made: records before it
+//! are judged by what the trail was.
+//!
+//! Start at [`Trails`], then at `create_trail`.
+//! Spec: CloudTrail API Reference, the operations named as the files here; CloudTrail User Guide,
+//! "Understanding multi-Region trails and opt-in Regions" and "Creating a trail for an organization".
 
-mod create;
-mod delete;
-mod name;
-mod selectors;
+mod add_tags;
+mod create_trail;
+mod delete_trail;
+mod describe_trails;
+mod destinations;
+mod find;
+mod get_event_selectors;
+mod get_insight_selectors;
+mod get_trail;
+mod get_trail_status;
+mod kept;
+mod list_public_keys;
+mod list_tags;
+mod list_trails;
+mod organizations;
+mod put_event_selectors;
+mod put_insight_selectors;
+mod remove_tags;
 mod settings;
-mod show;
-mod status;
-mod tags;
-mod update;
+mod shown;
+mod start_logging;
+mod stop_logging;
+mod tagged;
+mod update_trail;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use catalog::{Catalog, Trail};
-use futures::future::BoxFuture;
-use log::Position;
+use catalog::Catalog;
+use jiff::Timestamp;
+use log::EventLog;
 use record::AccountId;
-use serde::Serialize;
-use serde_json::Value;
-use tokio::sync::watch;
-use wire::shapes::{
-    Request,
-    cloudtrail::{ErrorCode, Operation},
+
+pub(crate) use self::{
+    add_tags::add_tags, create_trail::create_trail, delete_trail::delete_trail,
+    describe_trails::describe_trails, get_event_selectors::get_event_selectors,
+    get_insight_selectors::get_insight_selectors, get_trail::get_trail,
+    get_trail_status::get_trail_status, list_public_keys::list_public_keys, list_tags::list_tags,
+    list_trails::list_trails, put_event_selectors::put_event_selectors,
+    put_insight_selectors::put_insight_selectors, remove_tags::remove_tags,
+    start_logging::start_logging, stop_logging::stop_logging, update_trail::update_trail,
+};
+pub use self::{
+    destinations::{Anywhere, Destination, DestinationProblem, Destinations},
+    organizations::{NoOrganization, Organization, Organizations},
 };
 
-use self::name::{Wanted, arn};
-use crate::fault::{Fault, fault, internal, refused};
-
-/// Whether a trail may deliver where it wants to. Handed in, since buckets are a neighbour's.
-pub trait Destinations: fmt::Debug + Send + Sync {
-    /// Whether `bucket` is there and takes the files of `account`.
-    fn check<'a>(
-        &'a self,
-        bucket: &'a str,
-        account: AccountId,
-    ) -> BoxFuture<'a, Result<(), Unusable>>;
-}
-
-/// Why a bucket cannot be a trail's.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unusable {
-    /// There is none of that name.
-    Missing,
-    /// It is another account's, and no policy lets the trail write.
-    Denied,
-}
-
-/// What answers the operations on trails.
+/// What operations on trails need.
 #[derive(Clone, Debug)]
 pub struct Trails {
-    catalog: Catalog,
-    destinations: Arc<dyn Destinations>,
-    /// The end of the log: where a change takes effect.
-    end: watch::Receiver<Position>,
+    /// Keeps the trails.
+    pub catalog: Catalog,
+    /// Says at which position a change takes effect.
+    pub log: Arc<dyn EventLog>,
+    /// Says whether a trail can write to where it is told to.
+    pub destinations: Arc<dyn Destinations>,
+    /// Says which organization an account belongs to.
+    pub organizations: Arc<dyn Organizations>,
+    /// Whether somebody delivers what trails choose. If not, what would promise it is refused.
+    pub are_delivered: bool,
 }
 
-/// Who asks, and where.
-#[derive(Clone, Copy, Debug)]
-struct Asker<'a> {
-    account: AccountId,
-    region: &'a str,
+/// One call: who asks, where and when.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) trails: &'a Trails,
+    pub(crate) account: AccountId,
+    pub(crate) region: &'a str,
+    pub(crate) now: Timestamp,
 }
 
-impl Trails {
-    /// Answers from `catalog`. A change takes effect at the position that `end` has then.
-    #[must_use]
-    pub fn new(
-        catalog: Catalog,
-        destinations: Arc<dyn Destinations>,
-        end: watch::Receiver<Position>,
-    ) -> Self {
-        Self { catalog, destinations, end }
+impl Asked<'_> {
+    fn catalog(&self) -> &Catalog {
+        &self.trails.catalog
     }
 
-    /// Answers a call; `None` when the operation is not one of these.
-    ///
-    /// # Errors
-    /// The faults that the model names for the operation.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "most operations are not about trails")]
-    pub(crate) async fn answer(
-        &self,
-        operation: Operation,
-        account: AccountId,
-        region: &str,
-        request: Value,
-    ) -> Option<Result<Value, Fault>> {
-        let asker = Asker { account, region };
-        Some(match operation {
-            Operation::AddTags => self.add_tags(asker, request).await,
-            Operation::CreateTrail => self.create(asker, request).await,
-            Operation::DeleteTrail => self.delete(asker, request).await,
-            Operation::DescribeTrails => self.describe(asker, request).await,
-            Operation::GetEventSelectors => self.get_selectors(asker, request).await,
-            Operation::GetTrail => self.get(asker, request).await,
-            Operation::GetTrailStatus => self.status(asker, request).await,
-            Operation::ListTags => self.list_tags(asker, request).await,
-            Operation::ListTrails => self.list(asker, request).await,
-            Operation::PutEventSelectors => self.put_selectors(asker, request).await,
-            Operation::RemoveTags => self.remove_tags(asker, request).await,
-            Operation::UpdateTrail => self.update(asker, request).await,
-            _ => return None,
-        })
-    }
-
-    /// The trail that a name or an ARN means. A bare name is one of the asker's region.
-    async fn find(&self, asker: Asker<'_>, text: Option<&str>) -> Result<Trail, Fault> {
-        let text = text.unwrap_or_default();
-        let wanted = Wanted::parse(text, asker)?;
-        let found = self.catalog.trail(wanted.as_name()).await.map_err(internal)?;
-        // Whether another account has such a trail is nobody's business.
-        let found = found.filter(|it| it.account == asker.account);
-        found.ok_or_else(|| unknown(&wanted.arn(), asker))
-    }
-
-    /// The same, for an operation that changes it: that is done in its home region alone.
-    async fn find_to_change(&self, asker: Asker<'_>, text: Option<&str>) -> Result<Trail, Fault> {
-        let trail = self.find(asker, text).await?;
-        if trail.home_region == asker.region {
-            return Ok(trail);
-        }
-        Err(fault(
-            ErrorCode::InvalidHomeRegionException,
-            &format!(
-                "Trail {} can only be changed in its home region, {}.",
-                arn_of(&trail),
-                trail.home_region
-            ),
-        ))
-    }
-
-    /// The trails that can be seen in the asker's region: those at home there, and the shadows of
-    /// those that are in every region.
-    async fn visible(&self, asker: Asker<'_>, shadows: bool) -> Result<Vec<Trail>, Fault> {
-        let mut trails = self.catalog.trails(asker.account).await.map_err(internal)?;
-        trails.retain(|it| {
-            it.home_region == asker.region || (shadows && it.settings.is_multi_region)
-        });
-        Ok(trails)
-    }
-
+    /// Where a change takes effect: at the end of what is acknowledged.
     fn position(&self) -> u64 {
-        self.end.borrow().0
+        self.trails.log.durable().borrow().0
     }
-}
 
-fn arn_of(trail: &Trail) -> String {
-    arn(&trail.home_region, trail.account, &trail.name)
-}
-
-fn unknown(arn: &str, asker: Asker<'_>) -> Fault {
-    let message = format!("Unknown trail: {arn} for the user: {}", asker.account.as_str());
-    fault(ErrorCode::TrailNotFoundException, &message)
-}
-
-/// Reads a request, and checks what the model demands.
-fn read<R: Request>(request: Value) -> Result<R, Fault> {
-    R::read(request).map_err(refused)
-}
-
-/// Writes an answer.
-fn written(answer: &impl Serialize) -> Result<Value, Fault> {
-    serde_json::to_value(answer).map_err(internal)
+    /// Where an end takes effect: behind the record of the call that ends it, which CloudTrail still
+    /// delivers. What comes next is that record, or the record of a call made meanwhile.
+    fn position_behind(&self) -> u64 {
+        self.position().saturating_add(1)
+    }
 }

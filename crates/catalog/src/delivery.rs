@@ -8,7 +8,7 @@
 
 use sqlx::{Any, Row as _, Transaction, any::AnyRow};
 
-use crate::{Catalog, Error};
+use crate::{Catalog, DELIVERY_CURSOR, DeliveryStatus, Error, trail::keep_status};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,8 +92,8 @@ pub struct DeliveryState {
     pub files: Vec<DeliveryFile>,
     /// Streams, in the order of trail, account and region.
     pub streams: Vec<DeliveryStream>,
-    /// Status as JSON, by the trail's ARN.
-    pub statuses: Vec<(String, String)>,
+    /// Status by the trail's ARN.
+    pub statuses: Vec<(String, DeliveryStatus)>,
 }
 
 /// Changes that become durable together.
@@ -109,8 +109,8 @@ pub struct DeliveryCommit {
     pub delivered: Vec<(u64, i64)>,
     /// Files that are settled: nobody asks for them any more.
     pub settled: Vec<u64>,
-    /// Status as JSON, by the trail's ARN.
-    pub statuses: Vec<(String, String)>,
+    /// Status by the trail's ARN.
+    pub statuses: Vec<(String, DeliveryStatus)>,
 }
 
 impl Catalog {
@@ -119,7 +119,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Damaged`], [`Error::Database`].
     pub async fn delivery_state(&self) -> Result<DeliveryState, Error> {
-        let cursor = self.cursor(CURSOR).await?;
+        let cursor = self.cursor(DELIVERY_CURSOR).await?;
         let rows = sqlx::query("SELECT * FROM delivery_files ORDER BY sequence")
             .fetch_all(&self.pool)
             .await?;
@@ -132,8 +132,7 @@ impl Catalog {
         let rows = sqlx::query("SELECT trail, status FROM delivery_status ORDER BY trail")
             .fetch_all(&self.pool)
             .await?;
-        let pair = |row: &AnyRow| Ok((row.try_get("trail")?, row.try_get("status")?));
-        let statuses = rows.iter().map(pair).collect::<Result<_, sqlx::Error>>()?;
+        let statuses = rows.iter().map(status).collect::<Result<_, _>>()?;
         Ok(DeliveryState { cursor, files, streams, statuses })
     }
 
@@ -148,7 +147,7 @@ impl Catalog {
                 "INSERT INTO cursors (name, position) VALUES ($1, $2) \
                  ON CONFLICT (name) DO UPDATE SET position = excluded.position",
             )
-            .bind(CURSOR)
+            .bind(DELIVERY_CURSOR)
             .bind(number(cursor)?)
             .execute(&mut *tx)
             .await?;
@@ -173,14 +172,7 @@ impl Catalog {
                 .await?;
         }
         for (trail, status) in &commit.statuses {
-            sqlx::query(
-                "INSERT INTO delivery_status (trail, status) VALUES ($1, $2) \
-                 ON CONFLICT (trail) DO UPDATE SET status = excluded.status",
-            )
-            .bind(trail)
-            .bind(status)
-            .execute(&mut *tx)
-            .await?;
+            keep_status(&mut tx, trail, status).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -272,6 +264,12 @@ fn file(row: &AnyRow) -> Result<DeliveryFile, Error> {
     })
 }
 
+fn status(row: &AnyRow) -> Result<(String, DeliveryStatus), Error> {
+    let trail: String = row.try_get("trail")?;
+    let status = DeliveryStatus::read(row.try_get("status")?, &trail)?;
+    Ok((trail, status))
+}
+
 fn stream(row: &AnyRow) -> Result<DeliveryStream, Error> {
     Ok(DeliveryStream {
         trail: row.try_get("trail")?,
@@ -291,5 +289,3 @@ fn unsigned(row: &AnyRow, what: &'static str) -> Result<u64, Error> {
 fn number(value: u64) -> Result<i64, Error> {
     i64::try_from(value).map_err(|_| Error::Damaged { what: "number", of: "delivery".to_owned() })
 }
-
-const CURSOR: &str = "delivery";

@@ -90,6 +90,31 @@ pub enum Error {
     /// Cryptography failed where it cannot for input alone.
     #[error("cannot {0}")]
     Sealing(&'static str),
+    /// Remove a tag first.
+    #[error("`{of}` may have {max} tags")]
+    TagLimit {
+        /// ARN of the resource.
+        of: String,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Read the trail again, and found the change on what it is now.
+    #[error("the trail `{0}` was changed meanwhile")]
+    TrailChanged(String),
+    /// Choose another name.
+    #[error("the trail `{0}` already exists")]
+    TrailExists(String),
+    /// Delete a trail first.
+    #[error("there are already {max} trails in {region}")]
+    TrailLimit {
+        /// Where.
+        region: String,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Check the ARN.
+    #[error("unknown trail `{0}`")]
+    TrailUnknown(String),
     /// Choose another name. Names are compared without regard to case.
     #[error("user `{0}` already exists")]
     UserExists(UserName),

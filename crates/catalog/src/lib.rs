@@ -1,7 +1,8 @@
 //! Control-plane state: who may call, who owns what, and how far each consumer has come.
 //!
 //! Lives here: accounts, users, access keys with sealed secrets, sessions learnt from answers, owners
-//! of resources, cursors, settings, what trails have to deliver; all in one SQLite file that several processes may open.
+//! of resources, trails and their versions, what trails have to deliver, signing keys, cursors,
+//! settings; all in one SQLite file that several processes may open.
 //! Lives elsewhere: what a policy document means (`wire::iam`), the records themselves (`log`,
 //! `lake`), the buckets' contents (`buckets`).
 //!
@@ -19,8 +20,8 @@ mod lookup;
 mod owner;
 mod seal;
 mod session;
+mod signing_key;
 mod start;
-mod tag;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -31,6 +32,7 @@ use std::{path::Path, sync::Arc};
 use ambient::Ambient;
 use record::AccountId;
 use sqlx::AnyPool;
+use tokio::sync::watch;
 
 use crate::fresh::Fresh;
 pub use crate::{
@@ -40,9 +42,13 @@ pub use crate::{
     lookup::{Credential, Known},
     seal::{MasterKey, Secret},
     session::Session,
+    signing_key::{NewSigningKey, PrivateKey, SigningKey},
     start::{FixedKey, Root, SIGN_WITH_V4, Wanted, write_credentials_file},
-    tag::Tag,
-    trail::{LoggingChange, Trail, TrailName, TrailSettings, TrailVersion},
+    trail::{
+        CloudWatchLogs, DELIVERY_CURSOR, DeliveryStatus, InvalidTrailArn, InvalidTrailName,
+        NewTrail, Stage, TAGS_MAX, TRAILS_MAX, Tag, Trail, TrailArn, TrailHistory, TrailName,
+        TrailSettings, TrailVersion, partition,
+    },
     user::{InvalidUserName, Policy, User, UserName, UserPath},
 };
 
@@ -59,6 +65,7 @@ pub struct Catalog {
     ambient: Ambient,
     known: Arc<Fresh<Option<Known>>>,
     owners: Arc<Fresh<Option<AccountId>>>,
+    trail_changes: Arc<watch::Sender<u64>>,
 }
 
 impl Catalog {
@@ -77,6 +84,7 @@ impl Catalog {
             ambient,
             known: Arc::new(Fresh::new(lookup::CACHED_MAX)),
             owners: Arc::new(Fresh::new(owner::CACHED_MAX)),
+            trail_changes: Arc::new(watch::Sender::new(0)),
         };
         catalog.check_master_key().await?;
         Ok(catalog)

@@ -1,286 +1,224 @@
-//! Trails: what was asked for, version by version.
+//! Trails: what they are now, and what they were at each position of the log.
 //!
-//! Lives here: the rows, and that names are unique. Lives elsewhere: what a name may be and which
-//! settings go together (`api`), what is done with a trail (`delivery`).
+//! Lives here: names and ARNs, settings, selectors and tags as they are kept, versions, status.
+//! Lives elsewhere: who may change them and what AWS answers (`api`), what selectors mean
+//! (`matching`), the files (`delivery`).
+//!
+//! Every change of a trail makes a [`TrailVersion`] that holds from a position of the log on. Old
+//! versions stay: a record is judged by the version of its own position, however late.
+//!
+//! Start at [`Trail`], then [`Catalog::create_trail`] and [`Catalog::trail_history`].
+
+mod change;
+mod name;
+mod status;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod version;
 
 use jiff::Timestamp;
 use record::AccountId;
 use serde::{Deserialize, Serialize};
-use sqlx::{Any, Row as _, Transaction, any::AnyRow};
+use sqlx::{Row as _, any::AnyRow};
 
-use crate::{
-    Catalog, Error,
-    account::{account_id, time},
+pub(crate) use self::status::keep as keep_status;
+pub use self::{
+    change::{NewTrail, TRAILS_MAX},
+    name::{InvalidTrailArn, InvalidTrailName, TrailArn, TrailName, partition},
+    status::DeliveryStatus,
+    tag::{TAGS_MAX, Tag},
+    version::{DELIVERY_CURSOR, Stage, TrailHistory, TrailVersion},
 };
+use crate::{Catalog, Error, account::time};
 
 /// A trail as it is now.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Trail {
-    /// Never used again, unlike the name.
-    pub id: String,
-    /// Whose it is.
-    pub account: AccountId,
-    /// The region in which it was created.
-    pub home_region: String,
-    /// Unique in account and region.
-    pub name: String,
+    /// Home region, owner and name.
+    pub arn: TrailArn,
+    /// The number of its newest [`TrailVersion`]; greater after every change.
+    pub version: u64,
+    /// What its owner chose.
+    pub settings: TrailSettings,
+    /// Event selectors as JSON of the API, one member `EventSelectors` or `AdvancedEventSelectors`;
+    /// `None` while it has those that a trail has by default.
+    pub event_selectors: Option<String>,
+    /// Insight selectors as a JSON list of the API; `None` when there are none.
+    pub insight_selectors: Option<String>,
+    /// Whether it delivers.
+    pub is_logging: bool,
     /// When it was created.
     pub created: Timestamp,
-    /// When logging was started last.
+    /// When logging was last started.
     pub started: Option<Timestamp>,
-    /// When logging was stopped last.
+    /// When logging was last stopped.
     pub stopped: Option<Timestamp>,
-    /// Its newest version.
-    pub settings: TrailSettings,
 }
 
-/// What one version of a trail says. The members of `CreateTrail` that have a meaning here, with
-/// its defaults filled in.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+/// What the owner of a trail chooses, apart from its name and its selectors.
+///
+/// Serialised, it is what the catalog keeps.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrailSettings {
-    /// Where its files go.
-    pub bucket: String,
-    /// What their keys begin with; empty for nothing.
-    pub prefix: String,
-    /// Who is told of files.
-    pub sns_topic_arn: Option<String>,
-    /// Whether events of global services are in it.
-    pub includes_global_events: bool,
-    /// Whether every region's events are in it.
-    pub is_multi_region: bool,
-    /// Whether digests are delivered.
-    pub validates_files: bool,
-    /// Where events go beside the bucket.
-    pub log_group_arn: Option<String>,
-    /// As whom they go there.
-    pub log_role_arn: Option<String>,
-    /// The key that encrypts its files.
+    /// Where log files go.
+    pub s3_bucket_name: String,
+    /// In front of their keys, without the `/` that follows it.
+    pub s3_key_prefix: Option<String>,
+    /// The topic to notify, by name or by ARN, as it was given.
+    pub sns_topic_name: Option<String>,
+    /// Whether events of services without regions are delivered.
+    pub include_global_service_events: bool,
+    /// Whether events of every region are delivered.
+    pub is_multi_region_trail: bool,
+    /// Whether digest files are made.
+    pub log_file_validation_enabled: bool,
+    /// Where records go besides.
+    pub cloud_watch_logs: Option<CloudWatchLogs>,
+    /// ARN of the key that encrypts what is delivered.
     pub kms_key_id: Option<String>,
-    /// Whether every account of the organization is in it.
-    pub is_organization: bool,
-    /// Whether it records what its own delivery causes.
-    pub is_recursive: bool,
-    /// Whether it chooses anything now.
-    pub is_logging: bool,
-    /// `EventSelectors` or `AdvancedEventSelectors` as the API spells them; absent for the default.
-    pub selectors: Option<serde_json::Value>,
-    /// `InsightSelectors` as the API spells them; empty when there are none.
-    pub insight_selectors: Vec<serde_json::Value>,
+    /// The id of the organization, such as `o-exampleorgid`, for an organization trail.
+    pub organization: Option<String>,
+    /// Whether events that the trail's own deliveries cause are delivered too.
+    pub recursive_logging: bool,
 }
 
-/// One version of a trail.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrailVersion {
-    /// The trail's [`Trail::id`].
-    pub trail: String,
-    /// 0, 1, 2, …
-    pub version: u64,
-    /// It judges the records of the log from this position on, up to the next version's.
-    pub from_position: u64,
-    /// What it says. A deleted trail's last version does not log.
-    pub settings: TrailSettings,
+/// The log group that a trail sends records to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudWatchLogs {
+    /// ARN of the group, ending in `:*`.
+    pub log_group_arn: String,
+    /// ARN of the role that may write there.
+    pub role_arn: String,
 }
 
-/// Where a trail of that name would be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TrailName<'a> {
-    /// Whose it is.
-    pub account: AccountId,
-    /// Its home region.
-    pub region: &'a str,
-    /// Its name.
-    pub name: &'a str,
+impl TrailSettings {
+    /// Those of a trail for which only a bucket was chosen.
+    #[must_use]
+    pub fn new(s3_bucket_name: impl Into<String>) -> Self {
+        Self {
+            s3_bucket_name: s3_bucket_name.into(),
+            s3_key_prefix: None,
+            sns_topic_name: None,
+            include_global_service_events: true,
+            is_multi_region_trail: false,
+            log_file_validation_enabled: false,
+            cloud_watch_logs: None,
+            kms_key_id: None,
+            organization: None,
+            recursive_logging: true,
+        }
+    }
+
+    /// ARN of the topic that a trail with these settings notifies: a bare name means one of the
+    /// owner's in the home region.
+    #[must_use]
+    pub fn sns_topic_arn(&self, of: &TrailArn) -> Option<String> {
+        let name = self.sns_topic_name.as_deref()?;
+        if name.starts_with("arn:") {
+            return Some(name.to_owned());
+        }
+        let TrailArn { home_region, account, .. } = of;
+        Some(format!("arn:{}:sns:{home_region}:{account}:{name}", partition(home_region)))
+    }
+
+    fn cover(&self, of: &TrailArn, region: &str) -> bool {
+        of.home_region == region
+            || self.is_multi_region_trail && partition(region) == partition(&of.home_region)
+    }
 }
 
-/// What happens to `started` and `stopped` with a change.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LoggingChange {
-    /// Nothing.
-    None,
-    /// Logging starts.
-    Starts,
-    /// Logging stops.
-    Stops,
+impl Trail {
+    /// ARN of the topic to notify: a bare name means one of the owner's in the home region.
+    #[must_use]
+    pub fn sns_topic_arn(&self) -> Option<String> {
+        self.settings.sns_topic_arn(&self.arn)
+    }
+
+    /// Whether `region` sees the trail: its home, and for a multi-region trail every other of the
+    /// same partition.
+    #[must_use]
+    pub fn is_in(&self, region: &str) -> bool {
+        self.settings.cover(&self.arn, region)
+    }
 }
+
+impl TrailVersion {
+    /// ARN of the topic to notify: a bare name means one of the owner's in the home region.
+    #[must_use]
+    pub fn sns_topic_arn(&self) -> Option<String> {
+        self.settings.sns_topic_arn(&self.arn)
+    }
+
+    /// Whether the trail delivers what was recorded in `region`.
+    #[must_use]
+    pub fn is_in(&self, region: &str) -> bool {
+        self.settings.cover(&self.arn, region)
+    }
+}
+
+/// A trail with its newest version, before `WHERE`.
+const SELECT: &str = "SELECT t.arn, t.insight_selectors, t.created, t.started, t.stopped, \
+     v.number, v.stage, v.settings, v.event_selectors FROM trails t JOIN trail_versions v \
+     ON v.number = (SELECT max(number) FROM trail_versions WHERE trail = t.id)";
 
 impl Catalog {
-    /// Keeps a new trail. `None` when there is one of that name.
+    /// The trails of `account`, by name, then by home region.
     ///
     /// # Errors
-    /// [`Error::Database`], [`Error::Damaged`].
-    pub async fn add_trail(
-        &self,
-        name: TrailName<'_>,
-        settings: &TrailSettings,
-        from_position: u64,
-    ) -> Result<Option<Trail>, Error> {
-        let id = self.ambient.random.uuid().to_string();
-        let mut tx = self.pool.begin().await?;
-        let added = sqlx::query(
-            "INSERT INTO trails (id, account, region, name, created, is_deleted) \
-             VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING",
-        )
-        .bind(&id)
-        .bind(name.account.as_str())
-        .bind(name.region)
-        .bind(name.name)
-        .bind(self.now_ms())
-        .execute(&mut *tx)
-        .await?;
-        if added.rows_affected() == 0 {
-            return Ok(None);
-        }
-        add_version(&mut tx, &id, settings, from_position).await?;
-        tx.commit().await?;
-        self.trail(name).await
-    }
-
-    /// The trail of that name.
-    ///
-    /// # Errors
-    /// [`Error::Database`], [`Error::Damaged`].
-    pub async fn trail(&self, name: TrailName<'_>) -> Result<Option<Trail>, Error> {
-        let text =
-            format!("{TRAILS} WHERE is_deleted = 0 AND account = $1 AND region = $2 AND name = $3");
-        let row = sqlx::query(&text)
-            .bind(name.account.as_str())
-            .bind(name.region)
-            .bind(name.name)
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(read).transpose()
-    }
-
-    /// All trails of an account, by name.
-    ///
-    /// # Errors
-    /// [`Error::Database`], [`Error::Damaged`].
+    /// [`Error::Damaged`], [`Error::Database`].
     pub async fn trails(&self, account: AccountId) -> Result<Vec<Trail>, Error> {
-        let text = format!("{TRAILS} WHERE is_deleted = 0 AND account = $1 ORDER BY name, region");
-        let rows = sqlx::query(&text).bind(account.as_str()).fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
+        let query =
+            format!("{SELECT} WHERE t.account = $1 AND t.deleted IS NULL ORDER BY t.name, t.arn");
+        let rows = sqlx::query(&query).bind(account.as_str()).fetch_all(&self.pool).await?;
+        rows.iter().map(trail).collect()
     }
 
-    /// Gives a trail a new version. Nothing happens when it was deleted meanwhile.
+    /// Every trail of every account, by ARN.
     ///
     /// # Errors
-    /// [`Error::Database`].
-    pub async fn change_trail(
-        &self,
-        id: &str,
-        settings: &TrailSettings,
-        from_position: u64,
-        logging: LoggingChange,
-    ) -> Result<(), Error> {
-        let column = match logging {
-            LoggingChange::None => "created = created",
-            LoggingChange::Starts => "started = $2",
-            LoggingChange::Stops => "stopped = $2",
-        };
-        let mut tx = self.pool.begin().await?;
-        let text = format!("UPDATE trails SET {column} WHERE id = $1 AND is_deleted = 0");
-        let mut update = sqlx::query(&text).bind(id);
-        if logging != LoggingChange::None {
-            update = update.bind(self.now_ms());
-        }
-        if update.execute(&mut *tx).await?.rows_affected() > 0 {
-            add_version(&mut tx, id, settings, from_position).await?;
-        }
-        Ok(tx.commit().await?)
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub async fn all_trails(&self) -> Result<Vec<Trail>, Error> {
+        let query = format!("{SELECT} WHERE t.deleted IS NULL ORDER BY t.arn");
+        sqlx::query(&query).fetch_all(&self.pool).await?.iter().map(trail).collect()
     }
 
-    /// Deletes a trail and its tags. Its versions stay: what they chose may still be on its way.
+    /// The trail of that ARN, if there is one.
     ///
     /// # Errors
-    /// [`Error::Database`].
-    pub async fn delete_trail(
-        &self,
-        trail: &Trail,
-        arn: &str,
-        from_position: u64,
-    ) -> Result<(), Error> {
-        let ended = TrailSettings { is_logging: false, ..trail.settings.clone() };
-        let mut tx = self.pool.begin().await?;
-        let deleted =
-            sqlx::query("UPDATE trails SET is_deleted = 1 WHERE id = $1 AND is_deleted = 0")
-                .bind(&trail.id)
-                .execute(&mut *tx)
-                .await?;
-        if deleted.rows_affected() > 0 {
-            add_version(&mut tx, &trail.id, &ended, from_position).await?;
-            sqlx::query("DELETE FROM tags WHERE resource = $1").bind(arn).execute(&mut *tx).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// Every version of a trail, oldest first.
-    ///
-    /// # Errors
-    /// [`Error::Database`], [`Error::Damaged`].
-    pub async fn trail_versions(&self, id: &str) -> Result<Vec<TrailVersion>, Error> {
-        let rows = sqlx::query(
-            "SELECT version, from_position, settings FROM trail_versions WHERE trail = $1 \
-             ORDER BY version",
-        )
-        .bind(id)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TrailVersion {
-                    trail: id.to_owned(),
-                    version: row.try_get::<i64, _>("version")?.cast_unsigned(),
-                    from_position: row.try_get::<i64, _>("from_position")?.cast_unsigned(),
-                    settings: settings(id, &row.try_get::<String, _>("settings")?)?,
-                })
-            })
-            .collect()
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub async fn trail(&self, arn: &TrailArn) -> Result<Option<Trail>, Error> {
+        let query = format!("{SELECT} WHERE t.arn = $1 AND t.deleted IS NULL");
+        let row = sqlx::query(&query).bind(arn.to_string()).fetch_optional(&self.pool).await?;
+        row.as_ref().map(trail).transpose()
     }
 }
 
-/// Trails with their newest version.
-const TRAILS: &str = "SELECT id, account, region, name, created, started, stopped, \
-    (SELECT settings FROM trail_versions WHERE trail = trails.id ORDER BY version DESC LIMIT 1) \
-    AS settings FROM trails";
-
-async fn add_version(
-    tx: &mut Transaction<'_, Any>,
-    id: &str,
-    settings: &TrailSettings,
-    from_position: u64,
-) -> Result<(), Error> {
-    let damaged = || Error::Damaged { what: "settings", of: id.to_owned() };
-    let text = serde_json::to_string(settings).map_err(|_| damaged())?;
-    sqlx::query(
-        "INSERT INTO trail_versions (trail, version, from_position, settings) \
-         VALUES ($1, (SELECT COUNT(*) FROM trail_versions WHERE trail = $1), $2, $3)",
-    )
-    .bind(id)
-    .bind(i64::try_from(from_position).map_err(|_| damaged())?)
-    .bind(text)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-fn read(row: &AnyRow) -> Result<Trail, Error> {
-    let id: String = row.try_get("id")?;
-    let at = |column| -> Result<Option<Timestamp>, Error> {
-        row.try_get::<Option<i64>, _>(column)?.map(|it| time(it, &id)).transpose()
-    };
+fn trail(row: &AnyRow) -> Result<Trail, Error> {
+    let arn: String = row.try_get("arn")?;
+    let moment = |ms: Option<i64>| ms.map(|ms| time(ms, &arn)).transpose();
     Ok(Trail {
-        account: account_id(&row.try_get::<String, _>("account")?)?,
-        home_region: row.try_get("region")?,
-        name: row.try_get("name")?,
-        created: time(row.try_get("created")?, &id)?,
-        started: at("started")?,
-        stopped: at("stopped")?,
-        settings: settings(&id, &row.try_get::<String, _>("settings")?)?,
-        id,
+        version: version::unsigned(row, "number", &arn)?,
+        settings: settings(row, &arn)?,
+        event_selectors: row.try_get("event_selectors")?,
+        insight_selectors: row.try_get("insight_selectors")?,
+        is_logging: Stage::read(row, &arn)? == Stage::Logging,
+        created: time(row.try_get("created")?, &arn)?,
+        started: moment(row.try_get("started")?)?,
+        stopped: moment(row.try_get("stopped")?)?,
+        arn: kept_arn(&arn)?,
     })
 }
 
-fn settings(id: &str, text: &str) -> Result<TrailSettings, Error> {
-    serde_json::from_str(text).map_err(|_| Error::Damaged { what: "settings", of: id.to_owned() })
+fn settings(row: &AnyRow, arn: &str) -> Result<TrailSettings, Error> {
+    let text: String = row.try_get("settings")?;
+    serde_json::from_str(&text).map_err(|_| Error::Damaged { what: "settings", of: arn.to_owned() })
+}
+
+/// Reads an ARN as the tables keep it.
+fn kept_arn(text: &str) -> Result<TrailArn, Error> {
+    TrailArn::parse(text)
+        .map_err(|_| Error::Damaged { what: "ARN of a trail", of: text.to_owned() })
 }

@@ -7,7 +7,7 @@ use catalog::delivery::{DeliveryFile, DeliveryState, DeliveryStream, FileKind};
 use record::AccountId;
 
 use crate::{
-    Error, Status, Statuses,
+    Error, Statuses,
     chain::ChainState,
     log_file::{Open, StreamId},
     trail::Family,
@@ -82,11 +82,7 @@ impl Backlog {
                 .streams
                 .insert(id, Stream { until, next, open: None, closed: Vec::new(), chain });
         }
-        for (trail, status) in state.statuses {
-            let status: Status = serde_json::from_str(&status)
-                .map_err(|_| Error::Damaged { what: "status", of: trail.clone() })?;
-            backlog.statuses.insert(trail, status);
-        }
+        backlog.statuses.extend(state.statuses);
         for file in state.files {
             stream_id(&file.trail, &file.account, &file.region, &file.family)?;
             backlog.add(file);

@@ -25,6 +25,8 @@ mod deliverer;
 mod destination;
 mod digests;
 mod error;
+mod kept_signers;
+mod kept_trails;
 mod lanes;
 mod log_file;
 mod settings;
@@ -44,6 +46,8 @@ pub use crate::{
     deliverer::{Delivered, Deliverer},
     destination::{Buckets, Destination, Refusal, Target},
     error::Error,
+    kept_signers::KeptSigners,
+    kept_trails::{KeptTrails, Members, OTHERS_SEEN},
     settings::Settings,
     status::{Status, Statuses},
     trail::{Organization, TrailVersion, Trails},

@@ -12,6 +12,7 @@ use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
 use api::{
     CloudTrail, CloudTrailData, KeepBeforeTrim, Records, Sts, Tail, Trailmark, Trails, Window,
+    trails::NoOrganization,
 };
 use buckets::Buckets;
 use catalog::{Catalog, FixedKey, Secret, Wanted};
@@ -65,7 +66,13 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let records = Records::new(Arc::clone(&shared), Arc::clone(&lake), window, ambient.clone());
     let tail = Tail::new(Arc::clone(&shared), ambient.clone());
     let destinations = Arc::new(EmbeddedBuckets(buckets.clone()));
-    let trails = Trails::new(catalog.clone(), destinations, shared.durable());
+    let trails = Trails {
+        catalog: catalog.clone(),
+        log: Arc::clone(&shared),
+        destinations,
+        organizations: Arc::new(NoOrganization),
+        are_delivered: false,
+    };
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
         ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake), trails)) as _),
         ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData) as _),

@@ -1,10 +1,14 @@
 //! The services on a real log and a real lake in a temporary folder, called as the door calls them.
 
-use std::{io::Write as _, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use ambient::Ambient;
 use bytes::Bytes;
-use catalog::{Catalog, MasterKey, Wanted};
+use catalog::{Catalog, MasterKey, TrailArn};
 use flate2::{Compression, write::GzEncoder};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{Method, Request, StatusCode};
@@ -19,10 +23,12 @@ use record::{AccountId, Identity};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trailmark_api::{
-    CloudTrail, CloudTrailData, Destinations, Records, Sts, Tail, Trailmark, Trails, Unusable,
-    Window,
+    CloudTrail, CloudTrailData, Records, Sts, Tail, Trailmark, Trails, Window,
+    trails::{
+        Anywhere, Destination, DestinationProblem, Destinations, Organization, Organizations,
+    },
 };
-use wire::answer::{Answer, Body, Call, Caller, full};
+use wire::answer::{Answer, Body, BoxError, Call, Caller, full};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -36,43 +42,54 @@ pub(crate) fn now() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
 }
 
-/// Buckets by name: `missing-…` are not there, `foreign-…` are another account's, all others take
-/// everything.
-#[derive(Debug)]
-struct Shelf;
-
-impl Destinations for Shelf {
-    fn check<'a>(
-        &'a self,
-        bucket: &'a str,
-        _account: AccountId,
-    ) -> BoxFuture<'a, Result<(), Unusable>> {
-        let usable = match bucket.split('-').next() {
-            Some("missing") => Err(Unusable::Missing),
-            Some("foreign") => Err(Unusable::Denied),
-            _ => Ok(()),
-        };
-        async move { usable }.boxed()
-    }
-}
-
-/// The accounts of the tests.
-async fn catalog(folder: &Path, ambient: &Ambient) -> Catalog {
-    let master = MasterKey::in_folder(folder).unwrap();
-    let catalog = Catalog::open(folder, master, ambient.clone()).await.unwrap();
-    let wanted = Wanted { account: Some(account(ACCOUNT)), ..Wanted::default() };
-    catalog.first_start(wanted).await.unwrap();
-    catalog.add_account(account(OTHER), "other").await.ok();
-    catalog
-}
-
 pub(crate) struct House {
     folder: TempDir,
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) lake: Arc<Lake>,
     pub(crate) window: Arc<Window>,
     pub(crate) trailmark: Trailmark,
+    pub(crate) catalog: Catalog,
+    pub(crate) destinations: Arc<Outside>,
+    pub(crate) organizations: Arc<Members>,
     cloudtrail: CloudTrail,
+}
+
+/// Buckets, topics and keys of a test: all is well until it says otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    /// What is wrong with the next destination.
+    pub(crate) problem: Mutex<Option<DestinationProblem>>,
+    /// What was asked, most recent last.
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+impl Destinations for Outside {
+    /// An alias leads to the key of that name.
+    fn key_arn<'a>(
+        &'a self,
+        key: &'a str,
+        trail: &'a TrailArn,
+    ) -> BoxFuture<'a, Result<String, DestinationProblem>> {
+        async move { Ok(Anywhere.key_arn(key, trail).await?.replace("alias/", "key/")) }.boxed()
+    }
+
+    fn check<'a>(&'a self, of: Destination<'a>) -> BoxFuture<'a, Result<(), DestinationProblem>> {
+        self.asked.lock().unwrap().push(format!("{of:?}"));
+        let problem = self.problem.lock().unwrap().take();
+        async { problem.map_or(Ok(()), Err) }.boxed()
+    }
+}
+
+/// The one organization of a test, with its members.
+#[derive(Debug, Default)]
+pub(crate) struct Members(pub(crate) Mutex<Option<(Organization, Vec<AccountId>)>>);
+
+impl Organizations for Members {
+    fn of(&self, account: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>> {
+        let known = self.0.lock().unwrap().clone();
+        let found = known.filter(|(_, members)| members.contains(&account)).map(|(it, _)| it);
+        async { Ok(found) }.boxed()
+    }
 }
 
 impl House {
@@ -115,16 +132,35 @@ impl House {
         let records =
             Records::new(Arc::clone(&log), Arc::clone(&lake), Arc::clone(&window), ambient.clone());
         let trailmark = Trailmark::new(records, Tail::new(Arc::clone(&log), ambient.clone()));
-        let catalog = catalog(path, &ambient).await;
-        let trails = Trails::new(catalog, Arc::new(Shelf), log.durable());
+        let master = MasterKey::in_folder(path).unwrap();
+        let catalog = Catalog::open(path, master, ambient).await.unwrap();
+        let (destinations, organizations) = (Arc::<Outside>::default(), Arc::<Members>::default());
+        let trails = Trails {
+            catalog: catalog.clone(),
+            log: Arc::clone(&log),
+            destinations: Arc::clone(&destinations) as _,
+            organizations: Arc::clone(&organizations) as _,
+            are_delivered: true,
+        };
         let cloudtrail = CloudTrail::new(Arc::clone(&lake), trails);
-        Self { folder, log, lake, window, trailmark, cloudtrail }
+        Self {
+            folder,
+            log,
+            lake,
+            window,
+            trailmark,
+            catalog,
+            destinations,
+            organizations,
+            cloudtrail,
+        }
     }
 
     /// Stops everything, and opens it again on the same folder.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { folder, lake, log, window, trailmark, cloudtrail } = self;
+        let Self { folder, lake, log, window, trailmark, catalog, cloudtrail, .. } = self;
         lake.close().await;
+        catalog.close().await;
         drop((lake, log, window, trailmark, cloudtrail));
         Self::open(folder, |log| log).await
     }
@@ -162,15 +198,28 @@ impl House {
         region: &str,
         request: &Value,
     ) -> Result<Value, String> {
-        let mut call = call("cloudtrail", "LookupEvents", who, request.to_string().into());
+        self.ask(who, region, "LookupEvents", request).await.map_err(|it| it.code)
+    }
+
+    /// Calls an operation of `cloudtrail` as a user of an account, in a region.
+    pub(crate) async fn ask(
+        &self,
+        who: &str,
+        region: &str,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Value, Refusal> {
+        let mut call = call("cloudtrail", operation, who, request.to_string().into());
         region.clone_into(&mut call.region);
         let (status, answer) = read(self.cloudtrail.answer(call).await.response).await;
         if status == StatusCode::OK {
-            Ok(answer)
-        } else {
-            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
-            Err(answer["__type"].as_str().unwrap().to_owned())
+            return Ok(answer);
         }
+        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+        let refusal = Refusal { code: text("__type"), message: text("Message") };
+        let expected = if refusal.code == "InternalFailure" { 500 } else { 400 };
+        assert_eq!(status.as_u16(), expected, "{answer}");
+        Err(refusal)
     }
 
     /// The event ids of every page, and how many pages there were.
@@ -189,19 +238,7 @@ impl House {
 
     /// Calls any operation of `cloudtrail`.
     pub(crate) async fn cloudtrail(&self, operation: &str, body: &str) -> (StatusCode, Value) {
-        self.cloudtrail_as(ACCOUNT, REGION, operation, body).await
-    }
-
-    /// The same, of any account and in any region.
-    pub(crate) async fn cloudtrail_as(
-        &self,
-        who: &str,
-        region: &str,
-        operation: &str,
-        body: &str,
-    ) -> (StatusCode, Value) {
-        let mut call = call("cloudtrail", operation, who, body.to_owned().into());
-        region.clone_into(&mut call.region);
+        let call = call("cloudtrail", operation, ACCOUNT, body.to_owned().into());
         read(self.cloudtrail.answer(call).await.response).await
     }
 
@@ -214,6 +251,13 @@ impl House {
     pub(crate) async fn entries(&self) -> Vec<log::Entry> {
         self.log.read(Position(0), usize::MAX).await.unwrap()
     }
+}
+
+/// Why an operation refuses.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) message: String,
 }
 
 pub(crate) async fn sts(operation: &str) -> (StatusCode, String) {

@@ -6,3 +6,6 @@ mod history;
 mod house;
 mod others;
 mod trails;
+mod trails_organization;
+mod trails_refused;
+mod trails_terraform;

@@ -9,12 +9,8 @@ use crate::house::{ACCOUNT, House, cloudtrail_data, sts};
 #[tokio::test]
 async fn every_other_operation_is_read_and_then_refused_by_its_name() {
     let house = House::new().await;
-    let valid = json!({
-        "Name": "my-trail",
-        "Source": "Custom", "Destinations": [{"Type": "EVENT_DATA_STORE", "Location": "store"}],
-        "EventDataStore": "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/it",
-    });
-    for operation in [Operation::CreateChannel, Operation::StartLogging, Operation::ListQueries] {
+    let valid = json!({"Channel": "arn:aws:cloudtrail:eu-west-1:123456789012:channel/c1"});
+    for operation in [Operation::GetChannel, Operation::ListChannels, Operation::ListDashboards] {
         let (status, answer) = house.cloudtrail(operation.as_str(), &valid.to_string()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");

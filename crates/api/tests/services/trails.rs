@@ -1,333 +1,369 @@
-//! The operations on trails.
+//! Trails: what each operation answers when all is well.
 
-use http::StatusCode;
+use catalog::{DeliveryStatus, NewSigningKey, delivery::DeliveryCommit};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::house::{ACCOUNT, House, OTHER, REGION};
+use crate::house::{ACCOUNT, House, OTHER, REGION, event, now};
 
-const ARN: &str = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/audit";
+pub(crate) const ARN: &str = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/audit";
 
-/// What an operation answers; its error code when it refuses.
-async fn ask(house: &House, operation: &str, request: Value) -> Result<Value, String> {
-    ask_in(house, REGION, operation, request).await
-}
-
-async fn ask_in(
-    house: &House,
-    region: &str,
-    operation: &str,
-    request: Value,
-) -> Result<Value, String> {
-    read(house.cloudtrail_as(ACCOUNT, region, operation, &request.to_string()).await)
-}
-
-fn read((status, answer): (StatusCode, Value)) -> Result<Value, String> {
-    if status == StatusCode::OK {
-        return Ok(answer);
+impl House {
+    /// Calls an operation in the usual region and account, which must succeed.
+    pub(crate) async fn trail(&self, operation: &str, request: Value) -> Value {
+        self.trail_in(REGION, operation, request).await
     }
-    assert!(answer["Message"].as_str().is_some_and(|it| !it.is_empty()), "{answer}");
-    Err(answer["__type"].as_str().unwrap().to_owned())
-}
 
-#[track_caller]
-fn refuses(answer: Result<Value, String>, code: &str) {
-    assert_eq!(answer.unwrap_err(), code);
-}
+    pub(crate) async fn trail_in(&self, region: &str, operation: &str, request: Value) -> Value {
+        let answer = self.ask(ACCOUNT, region, operation, &request).await;
+        answer.unwrap_or_else(|refusal| panic!("{operation} {request}: {refusal:?}"))
+    }
 
-async fn with_trail(more: Value) -> House {
-    let house = House::new().await;
-    let mut request = json!({"Name": "audit", "S3BucketName": "audit-logs"});
-    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    ask(&house, "CreateTrail", request).await.unwrap();
-    house
+    /// Creates the trail `audit`, with members of the test's.
+    pub(crate) async fn audit(&self, with: Value) -> Value {
+        let mut request = json!({"Name": "audit", "S3BucketName": "ledger"});
+        request.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        self.trail("CreateTrail", request).await
+    }
+
+    pub(crate) async fn described(&self, region: &str, request: Value) -> Vec<String> {
+        let answer = self.trail_in(region, "DescribeTrails", request).await;
+        let list = answer["trailList"].as_array().unwrap();
+        list.iter().map(|it| it["TrailARN"].as_str().unwrap().to_owned()).collect()
+    }
 }
 
 #[tokio::test]
-async fn a_new_trail_has_the_defaults_and_does_not_log() {
+async fn a_trail_of_a_bucket_alone_has_the_defaults_of_aws() {
     let house = House::new().await;
-    let request = json!({"Name": "audit", "S3BucketName": "audit-logs"});
-    let created = ask(&house, "CreateTrail", request).await.unwrap();
-    let common = json!({
-        "Name": "audit", "S3BucketName": "audit-logs", "IncludeGlobalServiceEvents": true,
-        "IsMultiRegionTrail": false, "TrailARN": ARN, "LogFileValidationEnabled": false,
-        "IsOrganizationTrail": false, "RecursiveLogging": true,
+    let expected = json!({
+        "Name": "audit",
+        "S3BucketName": "ledger",
+        "IncludeGlobalServiceEvents": true,
+        "IsMultiRegionTrail": false,
+        "TrailARN": ARN,
+        "LogFileValidationEnabled": false,
+        "IsOrganizationTrail": false,
+        "RecursiveLogging": true,
     });
-    assert_eq!(created, common);
-    let mut shown = common;
-    for (member, value) in [
+    assert_eq!(house.audit(json!({})).await, expected);
+    let mut expected = expected;
+    for (name, value) in [
         ("HomeRegion", json!(REGION)),
         ("HasCustomEventSelectors", json!(false)),
         ("HasInsightSelectors", json!(false)),
     ] {
-        shown[member] = value;
+        expected[name] = value;
     }
-    let got = ask(&house, "GetTrail", json!({"Name": "audit"})).await.unwrap();
-    assert_eq!(got, json!({"Trail": shown}));
-    let described = ask(&house, "DescribeTrails", json!({"trailNameList": [ARN]})).await.unwrap();
-    assert_eq!(described, json!({"trailList": [shown]}));
-    let status = ask(&house, "GetTrailStatus", json!({"Name": ARN})).await.unwrap();
-    assert_eq!(status["IsLogging"], false);
-    assert_eq!(status["TimeLoggingStarted"], "");
-    assert!(status.get("StartLoggingTime").is_none(), "{status}");
-    let selectors = ask(&house, "GetEventSelectors", json!({"TrailName": ARN})).await.unwrap();
-    let default = json!([{"ReadWriteType": "All", "IncludeManagementEvents": true,
-        "DataResources": [], "ExcludeManagementEventSources": []}]);
-    assert_eq!(selectors, json!({"TrailARN": ARN, "EventSelectors": default}));
+    for name in ["audit", ARN] {
+        let shown = house.trail("GetTrail", json!({"Name": name})).await;
+        assert_eq!(shown, json!({"Trail": expected}));
+    }
+    let all = house.trail("DescribeTrails", json!({})).await;
+    assert_eq!(all, json!({"trailList": [expected]}));
+    let listed = house.trail("ListTrails", json!({})).await;
+    let info = json!({"TrailARN": ARN, "Name": "audit", "HomeRegion": REGION});
+    assert_eq!(listed, json!({"Trails": [info]}));
 }
 
 #[tokio::test]
-async fn every_setting_is_kept_and_shown_and_an_empty_one_removes() {
-    let role = "arn:aws:iam::123456789012:role/logs";
-    let group = "arn:aws:logs:eu-west-1:123456789012:log-group:audit:*";
-    let key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    let house = with_trail(json!({
-        "S3KeyPrefix": "trails", "SnsTopicName": "files", "IsMultiRegionTrail": true,
-        "EnableLogFileValidation": true, "CloudWatchLogsLogGroupArn": group,
-        "CloudWatchLogsRoleArn": role, "KmsKeyId": key, "RecursiveLogging": false,
-        "TagsList": [{"Key": "team", "Value": "audit"}, {"Key": "bare"}],
-    }))
-    .await;
-    let get =
-        || async { ask(&house, "GetTrail", json!({"Name": ARN})).await.unwrap()["Trail"].clone() };
-    let trail = get().await;
-    for (member, value) in [
-        ("S3KeyPrefix", json!("trails")),
-        ("SnsTopicARN", json!("arn:aws:sns:eu-west-1:123456789012:files")),
-        ("IsMultiRegionTrail", json!(true)),
-        ("LogFileValidationEnabled", json!(true)),
-        ("CloudWatchLogsLogGroupArn", json!(group)),
-        ("CloudWatchLogsRoleArn", json!(role)),
-        ("KmsKeyId", json!(key)),
-        ("RecursiveLogging", json!(false)),
-    ] {
-        assert_eq!(trail[member], value, "{member}");
-    }
-    let tags = ask(&house, "ListTags", json!({"ResourceIdList": [ARN]})).await.unwrap();
-    let expected = json!([{"Key": "bare"}, {"Key": "team", "Value": "audit"}]);
-    assert_eq!(tags["ResourceTagList"], json!([{"ResourceId": ARN, "TagsList": expected}]));
-
-    // As Terraform removes them; what it does not name stays.
-    let removal = json!({"Name": ARN, "S3KeyPrefix": "", "SnsTopicName": "", "KmsKeyId": "",
-        "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": ""});
-    ask(&house, "UpdateTrail", removal).await.unwrap();
-    let trail = get().await;
-    for member in
-        ["S3KeyPrefix", "SnsTopicARN", "SnsTopicName", "KmsKeyId", "CloudWatchLogsLogGroupArn"]
-    {
-        assert!(trail.get(member).is_none(), "{member}: {trail}");
-    }
-    assert_eq!(trail["IsMultiRegionTrail"], true);
-    let house = house.reopened().await;
-    let again = ask(&house, "GetTrail", json!({"Name": ARN})).await.unwrap();
-    assert_eq!(again["Trail"], trail);
-}
-
-#[tokio::test]
-async fn what_aws_refuses_is_refused_with_its_code() {
-    let house = with_trail(json!({})).await;
-    for (operation, change, code) in [
-        ("CreateTrail", json!({}), "TrailAlreadyExistsException"),
-        ("CreateTrail", json!({"Name": "a"}), "InvalidTrailNameException"),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "S3BucketName": "Big"}),
-            "InvalidS3BucketNameException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "S3BucketName": "missing-it"}),
-            "S3BucketDoesNotExistException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "S3BucketName": "foreign-it"}),
-            "InsufficientS3BucketPolicyException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "S3KeyPrefix": "x".repeat(201)}),
-            "InvalidS3PrefixException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "SnsTopicName": "a b"}),
-            "InvalidSnsTopicNameException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "SnsTopicName": "a.fifo"}),
-            "InvalidSnsTopicNameException",
-        ),
-        ("CreateTrail", json!({"Name": "new", "KmsKeyId": "nonsense"}), "InvalidKmsKeyIdException"),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "IsOrganizationTrail": true}),
-            "OrganizationsNotInUseException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "IsMultiRegionTrail": true, "IncludeGlobalServiceEvents": false}),
-            "InvalidParameterCombinationException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/r"}),
-            "InvalidCloudWatchLogsLogGroupArnException",
-        ),
-        (
-            "CreateTrail",
-            json!({"Name": "new", "TagsList": [{"Key": "a"}, {"Key": "a"}]}),
-            "InvalidTagParameterException",
-        ),
-        ("UpdateTrail", json!({"Name": "nobody"}), "TrailNotFoundException"),
-        ("UpdateTrail", json!({"S3BucketName": "missing-it"}), "S3BucketDoesNotExistException"),
-    ] {
-        let mut request = json!({"Name": "audit", "S3BucketName": "audit-logs"});
-        request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let answer = ask(&house, operation, request.clone()).await;
-        assert_eq!(answer, Err(code.to_owned()), "{operation} {request}");
-    }
-    refuses(ask(&house, "GetTrail", json!({"Name": "nobody"})).await, "TrailNotFoundException");
-    let foreign = ARN.replace("123456789012", OTHER);
-    refuses(ask(&house, "GetTrail", json!({"Name": foreign})).await, "TrailNotFoundException");
-    let malformed = "arn:aws:cloudtrail:eu-west-1:1:trail/audit";
-    refuses(
-        ask(&house, "GetTrailStatus", json!({"Name": malformed})).await,
-        "CloudTrailARNInvalidException",
-    );
-}
-
-#[tokio::test]
-async fn a_trail_of_every_region_has_shadows_and_is_changed_at_home() {
-    let house = with_trail(json!({"IsMultiRegionTrail": true})).await;
-    let away = "us-east-1";
-    ask_in(&house, away, "CreateTrail", json!({"Name": "local", "S3BucketName": "audit-logs"}))
-        .await
-        .unwrap();
-    let names = |answer: &Value, list: &str| -> Vec<String> {
-        let trails = answer[list].as_array().unwrap();
-        trails.iter().map(|it| it["Name"].as_str().unwrap().to_owned()).collect()
-    };
-    let described = ask_in(&house, away, "DescribeTrails", json!({})).await.unwrap();
-    assert_eq!(names(&described, "trailList"), ["audit", "local"]);
-    assert_eq!(described["trailList"][0]["HomeRegion"], REGION);
-    let own = json!({"includeShadowTrails": false});
-    let described = ask_in(&house, away, "DescribeTrails", own).await.unwrap();
-    assert_eq!(names(&described, "trailList"), ["local"]);
-    let listed = ask(&house, "ListTrails", json!({})).await.unwrap();
-    assert_eq!(names(&listed, "Trails"), ["audit"]);
-    // By name it is nobody's there, by ARN it is read but not changed.
-    refuses(
-        ask_in(&house, away, "GetTrailStatus", json!({"Name": "audit"})).await,
-        "TrailNotFoundException",
-    );
-    ask_in(&house, away, "GetTrailStatus", json!({"Name": ARN})).await.unwrap();
-    for operation in ["UpdateTrail", "DeleteTrail"] {
-        refuses(
-            ask_in(&house, away, operation, json!({"Name": ARN})).await,
-            "InvalidHomeRegionException",
-        );
-    }
-    let taken = json!({"Name": "audit", "S3BucketName": "audit-logs"});
-    refuses(ask_in(&house, away, "CreateTrail", taken).await, "TrailAlreadyExistsException");
-    // Another account sees none of it.
-    let (_, others) = house.cloudtrail_as(OTHER, REGION, "DescribeTrails", "{}").await;
-    assert_eq!(others, json!({"trailList": []}));
-}
-
-#[tokio::test]
-async fn a_region_takes_five_trails() {
-    let house = with_trail(json!({"IsMultiRegionTrail": true})).await;
-    let create = |name: String| {
-        let house = &house;
-        async move {
-            let request = json!({"Name": name, "S3BucketName": "audit-logs"});
-            ask_in(house, "us-east-1", "CreateTrail", request).await
-        }
-    };
-    for number in 0..4 {
-        create(format!("trail-{number}")).await.unwrap();
-    }
-    refuses(create("trail-5".to_owned()).await, "MaximumNumberOfTrailsExceededException");
-    ask_in(&house, "us-east-1", "DeleteTrail", json!({"Name": "trail-1"})).await.unwrap();
-    create("trail-5".to_owned()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_deleted_trail_is_gone_with_its_tags_and_its_name_is_free() {
-    let house = with_trail(json!({"TagsList": [{"Key": "team", "Value": "audit"}]})).await;
-    assert_eq!(ask(&house, "DeleteTrail", json!({"Name": ARN})).await, Ok(json!({})));
-    refuses(ask(&house, "DeleteTrail", json!({"Name": ARN})).await, "TrailNotFoundException");
-    let described = ask(&house, "DescribeTrails", json!({"trailNameList": [ARN]})).await.unwrap();
-    assert_eq!(described, json!({"trailList": []}));
-    let request = json!({"Name": "audit", "S3BucketName": "audit-logs"});
-    ask(&house, "CreateTrail", request).await.unwrap();
-    let tags = ask(&house, "ListTags", json!({"ResourceIdList": [ARN]})).await.unwrap();
-    assert_eq!(tags["ResourceTagList"][0]["TagsList"], json!([]));
-}
-
-#[tokio::test]
-async fn selectors_replace_each_other_and_the_default_ones_are_not_custom() {
-    let house = with_trail(json!({})).await;
-    let is_custom = || async {
-        let trail = ask(&house, "GetTrail", json!({"Name": ARN})).await.unwrap();
-        trail["Trail"]["HasCustomEventSelectors"].as_bool().unwrap()
-    };
-    let advanced = json!([{"Name": "", "FieldSelectors": [
-        {"Field": "eventCategory", "Equals": ["Data"]},
-        {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
-        {"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::ledger/"]},
-    ]}]);
-    let put = json!({"TrailName": ARN, "AdvancedEventSelectors": advanced});
-    let shown = json!({"TrailARN": ARN, "AdvancedEventSelectors": advanced});
-    assert_eq!(ask(&house, "PutEventSelectors", put).await.unwrap(), shown);
+async fn everything_that_is_chosen_is_checked_kept_and_shown() {
+    let house = House::new().await;
+    let group = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:CloudTrail:*");
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/CloudTrail_CloudWatchLogs_Role");
+    let created = house
+        .audit(json!({
+            "S3KeyPrefix": "team/red", "SnsTopicName": "log-files", "IsMultiRegionTrail": true,
+            "EnableLogFileValidation": true, "CloudWatchLogsLogGroupArn": group,
+            "CloudWatchLogsRoleArn": role, "KmsKeyId": "alias/trail", "RecursiveLogging": false,
+        }))
+        .await;
     assert_eq!(
-        ask(&house, "GetEventSelectors", json!({"TrailName": "audit"})).await.unwrap(),
-        shown
+        created,
+        json!({
+            "Name": "audit",
+            "S3BucketName": "ledger",
+            "S3KeyPrefix": "team/red",
+            "SnsTopicName": "log-files",
+            "SnsTopicARN": format!("arn:aws:sns:{REGION}:{ACCOUNT}:log-files"),
+            "IncludeGlobalServiceEvents": true,
+            "IsMultiRegionTrail": true,
+            "TrailARN": ARN,
+            "LogFileValidationEnabled": true,
+            "CloudWatchLogsLogGroupArn": group,
+            "CloudWatchLogsRoleArn": role,
+            "KmsKeyId": format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/trail"),
+            "IsOrganizationTrail": false,
+            "RecursiveLogging": false,
+        })
     );
-    assert!(is_custom().await);
-    for bad in [
-        json!({"TrailName": ARN}),
-        json!({"TrailName": ARN, "AdvancedEventSelectors": [{"FieldSelectors": [
-            {"Field": "eventCategory", "Equals": ["Nonsense"]}]}]}),
-        json!({"TrailName": ARN, "EventSelectors": [{"IncludeManagementEvents": false}]}),
-    ] {
-        refuses(ask(&house, "PutEventSelectors", bad).await, "InvalidEventSelectorsException");
+    let asked = house.destinations.asked.lock().unwrap().join("\n");
+    for part in ["bucket: \"ledger\"", "Some(\"team/red\")", ":log-files", ":key/trail", &role] {
+        assert!(asked.contains(part), "{part}: {asked}");
     }
-    // What Terraform sends to remove them.
-    let default =
-        json!([{"IncludeManagementEvents": true, "ReadWriteType": "All", "DataResources": []}]);
-    let put = json!({"TrailName": ARN, "EventSelectors": default});
-    let answer = ask(&house, "PutEventSelectors", put).await.unwrap();
-    assert!(answer.get("AdvancedEventSelectors").is_none(), "{answer}");
-    assert!(!is_custom().await);
+    let house = house.reopened().await;
+    let shown = house.trail("GetTrail", json!({"Name": "audit"})).await;
+    for (name, value) in created.as_object().unwrap() {
+        assert_eq!(shown["Trail"][name], *value, "{name}");
+    }
 }
 
 #[tokio::test]
-async fn tags_are_added_replaced_and_removed_within_their_limit() {
-    let house = with_trail(json!({})).await;
-    let list = || async {
-        let request = json!({"ResourceIdList": [ARN]});
-        let answer = ask(&house, "ListTags", request).await.unwrap();
-        answer["ResourceTagList"][0]["TagsList"].clone()
-    };
-    let add = |tags: Value| json!({"ResourceId": ARN, "TagsList": tags});
-    ask(&house, "AddTags", add(json!([{"Key": "a", "Value": "1"}, {"Key": "b"}]))).await.unwrap();
-    ask(&house, "AddTags", add(json!([{"Key": "a", "Value": "2"}]))).await.unwrap();
-    assert_eq!(list().await, json!([{"Key": "a", "Value": "2"}, {"Key": "b"}]));
-    let many: Vec<_> = (0..49).map(|it| json!({"Key": format!("k{it}")})).collect();
-    refuses(ask(&house, "AddTags", add(json!(many))).await, "TagsLimitExceededException");
-    assert_eq!(list().await.as_array().unwrap().len(), 2);
-    ask(&house, "RemoveTags", add(json!([{"Key": "b"}, {"Key": "unknown"}]))).await.unwrap();
-    assert_eq!(list().await, json!([{"Key": "a", "Value": "2"}]));
-    for (resource, code) in [
-        ("audit", "CloudTrailARNInvalidException"),
-        ("arn:aws:s3:::audit-logs", "CloudTrailARNInvalidException"),
-        (&ARN.replace("audit", "nobody"), "ResourceNotFoundException"),
-    ] {
-        let request = json!({"ResourceId": resource, "TagsList": [{"Key": "a"}]});
-        refuses(ask(&house, "AddTags", request).await, code);
+async fn an_update_changes_what_it_names_and_an_empty_text_clears() {
+    let house = House::new().await;
+    let group = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:CloudTrail:*");
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/Logs");
+    house
+        .audit(json!({
+            "S3KeyPrefix": "team", "SnsTopicName": "files", "KmsKeyId": "alias/trail",
+            "CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": role,
+        }))
+        .await;
+    let before = house.trail("GetTrail", json!({"Name": ARN})).await["Trail"].clone();
+    let request =
+        json!({"Name": ARN, "S3BucketName": "elsewhere", "EnableLogFileValidation": true});
+    let updated = house.trail("UpdateTrail", request).await;
+    assert_eq!(updated["S3BucketName"], "elsewhere");
+    assert_eq!(updated["LogFileValidationEnabled"], true);
+    for same in ["S3KeyPrefix", "SnsTopicARN", "KmsKeyId", "CloudWatchLogsRoleArn", "TrailARN"] {
+        assert_eq!(updated[same], before[same], "{same}");
     }
-    let reserved = add(json!([{"Key": "aws:it"}]));
-    refuses(ask(&house, "AddTags", reserved).await, "InvalidTagParameterException");
+    let request = json!({"Name": "audit", "S3KeyPrefix": "", "SnsTopicName": "", "KmsKeyId": "",
+        "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": ""});
+    let updated = house.trail("UpdateTrail", request).await;
+    let absent = ["S3KeyPrefix", "SnsTopicName", "SnsTopicARN", "KmsKeyId"];
+    for absent in absent.into_iter().chain(["CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"]) {
+        assert!(updated.get(absent).is_none(), "{updated}");
+    }
+    let shown = house.trail("GetTrail", json!({"Name": ARN})).await;
+    assert_eq!(shown["Trail"]["S3BucketName"], "elsewhere");
+}
+
+#[tokio::test]
+async fn a_trail_that_becomes_multi_region_includes_global_service_events() {
+    let house = House::new().await;
+    house.audit(json!({"IncludeGlobalServiceEvents": false})).await;
+    let multi = json!({"Name": "audit", "IsMultiRegionTrail": true});
+    let updated = house.trail("UpdateTrail", multi).await;
+    assert_eq!(updated["IncludeGlobalServiceEvents"], true);
+    let single = json!({"Name": "audit", "IsMultiRegionTrail": false});
+    let updated = house.trail("UpdateTrail", single).await;
+    assert_eq!(updated["IsMultiRegionTrail"], false);
+    assert_eq!(updated["IncludeGlobalServiceEvents"], true);
+}
+
+#[tokio::test]
+async fn a_multi_region_trail_casts_a_shadow_into_every_other_region() {
+    let house = House::new().await;
+    house.audit(json!({"IsMultiRegionTrail": true})).await;
+    house.trail("CreateTrail", json!({"Name": "local", "S3BucketName": "ledger"})).await;
+    let local = ARN.replace("audit", "local");
+
+    assert_eq!(house.described(REGION, json!({})).await, [ARN, &local]);
+    assert_eq!(house.described("us-east-1", json!({})).await, [ARN]);
+    assert_eq!(house.described("cn-north-1", json!({})).await, [""; 0]);
+    let without = json!({"includeShadowTrails": false});
+    assert_eq!(house.described("us-east-1", without.clone()).await, [""; 0]);
+    assert_eq!(house.described(REGION, without).await, [ARN, &local]);
+    // Names are of this region; ARNs reach everywhere; what is unknown is left out.
+    let names =
+        json!({"trailNameList": ["audit", &local, "unknown", ARN.replace("audit", "none")]});
+    assert_eq!(house.described("us-east-1", names.clone()).await, [local.as_str()]);
+    assert_eq!(house.described(REGION, names).await, [ARN, &local]);
+
+    let listed = house.trail_in("us-east-1", "ListTrails", json!({})).await;
+    let info = json!({"TrailARN": ARN, "Name": "audit", "HomeRegion": REGION});
+    assert_eq!(listed["Trails"], json!([info]));
+    for (operation, member) in
+        [("GetTrail", "Name"), ("GetTrailStatus", "Name"), ("GetEventSelectors", "TrailName")]
+    {
+        house.trail_in("us-east-1", operation, json!({member: ARN})).await;
+    }
+}
+
+#[tokio::test]
+async fn logging_starts_and_stops_any_number_of_times() {
+    let house = House::new().await;
+    house.audit(json!({})).await;
+    let status = house.trail("GetTrailStatus", json!({"Name": "audit"})).await;
+    let nothing = json!({
+        "IsLogging": false, "LatestDeliveryAttemptTime": "",
+        "LatestNotificationAttemptTime": "", "LatestNotificationAttemptSucceeded": "",
+        "LatestDeliveryAttemptSucceeded": "", "TimeLoggingStarted": "", "TimeLoggingStopped": "",
+    });
+    assert_eq!(status, nothing);
+    for _ in 0..2 {
+        assert_eq!(house.trail("StartLogging", json!({"Name": ARN})).await, json!({}));
+    }
+    let status = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
+    assert_eq!(status["IsLogging"], true);
+    assert_eq!(status["StartLoggingTime"], now().as_second());
+    assert_eq!(status["TimeLoggingStarted"], "2026-11-20T12:00:00Z");
+    assert!(status.get("StopLoggingTime").is_none(), "{status}");
+    for _ in 0..2 {
+        assert_eq!(house.trail("StopLogging", json!({"Name": "audit"})).await, json!({}));
+    }
+    let status = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
+    assert_eq!(status["IsLogging"], false);
+    assert_eq!(status["StopLoggingTime"], now().as_second());
+}
+
+#[tokio::test]
+async fn status_tells_of_every_kind_of_delivery_in_every_region() {
+    let house = House::new().await;
+    house.audit(json!({"IsMultiRegionTrail": true, "EnableLogFileValidation": true})).await;
+    let earlier = now() - SignedDuration::from_mins(1);
+    let error = |code: &str| Some(code.to_owned());
+    let status = DeliveryStatus {
+        latest_delivery: Some(earlier),
+        latest_delivery_error: error("NoSuchBucket"),
+        latest_delivery_attempt: Some(now()),
+        latest_delivery_attempt_succeeded: Some(earlier),
+        latest_digest_delivery: Some(earlier),
+        latest_digest_delivery_error: error("AccessDenied"),
+        latest_notification: Some(earlier),
+        latest_notification_error: error("AuthorizationError"),
+        latest_notification_attempt: Some(now()),
+        latest_notification_attempt_succeeded: Some(earlier),
+        latest_cloud_watch_logs_delivery: Some(earlier),
+        latest_cloud_watch_logs_delivery_error: error("ResourceNotFoundException"),
+        ..DeliveryStatus::default()
+    };
+    let statuses = vec![(ARN.to_owned(), status)];
+    let commit = DeliveryCommit { statuses, ..DeliveryCommit::default() };
+    house.catalog.commit_delivery(&commit).await.unwrap();
+    let shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
+    let expected = json!({
+        "IsLogging": false,
+        "LatestDeliveryError": "NoSuchBucket",
+        "LatestNotificationError": "AuthorizationError",
+        "LatestDeliveryTime": earlier.as_second(),
+        "LatestNotificationTime": earlier.as_second(),
+        "LatestCloudWatchLogsDeliveryError": "ResourceNotFoundException",
+        "LatestCloudWatchLogsDeliveryTime": earlier.as_second(),
+        "LatestDigestDeliveryTime": earlier.as_second(),
+        "LatestDigestDeliveryError": "AccessDenied",
+        "LatestDeliveryAttemptTime": "2026-11-20T12:00:00Z",
+        "LatestNotificationAttemptTime": "2026-11-20T12:00:00Z",
+        "LatestNotificationAttemptSucceeded": "2026-11-20T11:59:00Z",
+        "LatestDeliveryAttemptSucceeded": "2026-11-20T11:59:00Z",
+        "TimeLoggingStarted": "",
+        "TimeLoggingStopped": "",
+    });
+    assert_eq!(shown, expected);
+    let elsewhere = house.trail_in("us-east-1", "GetTrailStatus", json!({"Name": ARN})).await;
+    assert_eq!(elsewhere, expected);
+    let request = json!({"Name": ARN, "EnableLogFileValidation": false});
+    house.trail("UpdateTrail", request).await;
+    let shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
+    assert!(shown.get("LatestDigestDeliveryTime").is_none(), "{shown}");
+}
+
+#[tokio::test]
+async fn tags_are_listed_added_and_removed() {
+    let house = House::new().await;
+    let team = json!({"Key": "team", "Value": "red"});
+    house.audit(json!({"TagsList": [team]})).await;
+    let tags = async || house.trail("ListTags", json!({"ResourceIdList": [ARN]})).await;
+    let expected = json!({"ResourceTagList": [{"ResourceId": ARN, "TagsList": [team]}]});
+    assert_eq!(tags().await, expected);
+    let (blue, bare) = (json!({"Key": "team", "Value": "blue"}), json!({"Key": "bare"}));
+    let request = json!({"ResourceId": ARN, "TagsList": [blue, bare]});
+    assert_eq!(house.trail("AddTags", request).await, json!({}));
+    assert_eq!(tags().await["ResourceTagList"][0]["TagsList"], json!([bare, blue]));
+    let gone = json!([{"Key": "team", "Value": "any"}, {"Key": "bare"}, {"Key": "unknown"}]);
+    let request = json!({"ResourceId": ARN, "TagsList": gone});
+    assert_eq!(house.trail("RemoveTags", request).await, json!({}));
+    assert_eq!(tags().await["ResourceTagList"], json!([{"ResourceId": ARN, "TagsList": []}]));
+}
+
+#[tokio::test]
+async fn insight_selectors_are_kept_until_an_empty_list_ends_them() {
+    let house = House::new().await;
+    house.audit(json!({})).await;
+    let selectors = json!([
+        {"InsightType": "ApiCallRateInsight"},
+        {"InsightType": "ApiErrorRateInsight", "EventCategories": ["Management"]},
+    ]);
+    let request = json!({"TrailName": "audit", "InsightSelectors": selectors});
+    let expected = json!({"TrailARN": ARN, "InsightSelectors": selectors});
+    assert_eq!(house.trail("PutInsightSelectors", request).await, expected);
+    let shown = house.trail("GetInsightSelectors", json!({"TrailName": ARN})).await;
+    assert_eq!(shown, expected);
+    let trail = house.trail("GetTrail", json!({"Name": ARN})).await;
+    assert_eq!(trail["Trail"]["HasInsightSelectors"], true);
+    let request = json!({"TrailName": ARN, "InsightSelectors": []});
+    let answer = house.trail("PutInsightSelectors", request).await;
+    assert_eq!(answer, json!({"TrailARN": ARN, "InsightSelectors": []}));
+    let trail = house.trail("GetTrail", json!({"Name": ARN})).await;
+    assert_eq!(trail["Trail"]["HasInsightSelectors"], false);
+}
+
+#[tokio::test]
+async fn public_keys_are_those_of_the_region_valid_in_the_range() {
+    let house = House::new().await;
+    let day = |it: i64| now() + SignedDuration::from_hours(24 * it);
+    for (name, at) in [("old", -40), ("current", -11)] {
+        let key = NewSigningKey {
+            fingerprint: name.to_owned(),
+            public_key: name.as_bytes().to_vec(),
+            private_key: None,
+        };
+        house.catalog.add_signing_key(REGION, key, day(at)).await.unwrap();
+    }
+    let names = async |request: Value| -> Vec<String> {
+        let answer = house.trail("ListPublicKeys", request).await;
+        let keys = answer["PublicKeyList"].as_array().unwrap();
+        keys.iter().map(|it| it["Fingerprint"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(json!({})).await, ["current"]);
+    assert_eq!(names(json!({"StartTime": day(-20).as_second()})).await, ["old", "current"]);
+    let range = json!({"StartTime": day(-30).as_second(), "EndTime": day(-20).as_second()});
+    assert_eq!(names(range).await, ["old"]);
+    let answer = house.trail("ListPublicKeys", json!({})).await;
+    let expected = json!([{
+        "Value": "Y3VycmVudA==", "ValidityStartTime": day(-11).as_second(),
+        "ValidityEndTime": day(19).as_second(), "Fingerprint": "current",
+    }]);
+    assert_eq!(answer, json!({"PublicKeyList": expected}));
+    let elsewhere = house.trail_in("us-east-1", "ListPublicKeys", json!({})).await;
+    assert_eq!(elsewhere, json!({"PublicKeyList": []}));
+}
+
+#[tokio::test]
+async fn a_change_holds_from_the_end_of_the_log_on_and_an_end_behind_its_own_record() {
+    let house = House::new().await;
+    house.send(ACCOUNT, event("e-0", 0, &json!({}))).await;
+    house.audit(json!({})).await;
+    house.trail("StartLogging", json!({"Name": ARN})).await;
+    house
+        .send(ACCOUNT, [event("e-1", 1, &json!({})), event("e-2", 2, &json!({}))].join("\n"))
+        .await;
+    house.trail("StopLogging", json!({"Name": ARN})).await;
+    let history = house.catalog.trail_history(0).await.unwrap().versions;
+    let found: Vec<_> = history.iter().map(|it| (it.from, it.stage)).collect();
+    use catalog::Stage::{Logging, Stopped};
+    assert_eq!(found, [(1, Stopped), (1, Logging), (4, Stopped)]);
+}
+
+#[tokio::test]
+async fn an_account_sees_its_own_trails_only() {
+    let house = House::new().await;
+    house.audit(json!({"IsMultiRegionTrail": true})).await;
+    let ask = async |operation, request: Value| house.ask(OTHER, REGION, operation, &request).await;
+    assert_eq!(ask("DescribeTrails", json!({})).await.unwrap()["trailList"], json!([]));
+    assert_eq!(ask("ListTrails", json!({})).await.unwrap()["Trails"], json!([]));
+    let named = json!({"trailNameList": [ARN]});
+    assert_eq!(ask("DescribeTrails", named).await.unwrap()["trailList"], json!([]));
+    for operation in ["GetTrail", "GetTrailStatus", "StopLogging", "DeleteTrail", "UpdateTrail"] {
+        let refusal = ask(operation, json!({"Name": ARN})).await.unwrap_err();
+        assert_eq!(refusal.code, "TrailNotFoundException", "{operation}");
+        assert_eq!(refusal.message, format!("Unknown trail: {ARN} for the user: {OTHER}"));
+    }
+    let refusal = ask("ListTags", json!({"ResourceIdList": [ARN]})).await.unwrap_err();
+    assert_eq!(refusal.code, "ResourceNotFoundException");
+    // The same name is free there.
+    let request = json!({"Name": "audit", "S3BucketName": "ledger"});
+    let created = ask("CreateTrail", request).await.unwrap();
+    assert_eq!(created["TrailARN"], ARN.replace(ACCOUNT, OTHER));
 }

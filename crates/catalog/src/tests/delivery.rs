@@ -1,7 +1,10 @@
 //! Deliveries as they are kept.
 
 use super::House;
-use crate::delivery::{DeliveryCommit, DeliveryFile, DeliveryStream, FileKind};
+use crate::{
+    DeliveryStatus,
+    delivery::{DeliveryCommit, DeliveryFile, DeliveryStream, FileKind},
+};
 
 fn file(sequence: u64, kind: FileKind) -> DeliveryFile {
     DeliveryFile {
@@ -40,6 +43,11 @@ fn stream(until: u64, chain: Option<&str>) -> DeliveryStream {
     }
 }
 
+fn denied() -> DeliveryStatus {
+    let latest_delivery_error = Some("AccessDenied".to_owned());
+    DeliveryStatus { latest_delivery_error, ..DeliveryStatus::default() }
+}
+
 #[tokio::test]
 async fn a_commit_of_deliveries_is_seen_by_the_next_start() {
     let house = House::new();
@@ -49,7 +57,7 @@ async fn a_commit_of_deliveries_is_seen_by_the_next_start() {
         cursor: Some(20),
         planned: vec![file(1, FileKind::Log), file(2, FileKind::Digest), file(3, FileKind::Log)],
         streams: vec![stream(20, None)],
-        statuses: vec![("a".to_owned(), "{}".to_owned())],
+        statuses: vec![("a".to_owned(), DeliveryStatus::default())],
         ..DeliveryCommit::default()
     };
     catalog.commit_delivery(&commit).await.unwrap();
@@ -57,7 +65,7 @@ async fn a_commit_of_deliveries_is_seen_by_the_next_start() {
         streams: vec![stream(25, Some("[]"))],
         delivered: vec![(1, 2_000)],
         settled: vec![3],
-        statuses: vec![("a".to_owned(), "[]".to_owned())],
+        statuses: vec![("a".to_owned(), denied())],
         ..DeliveryCommit::default()
     };
     catalog.commit_delivery(&commit).await.unwrap();
@@ -66,7 +74,7 @@ async fn a_commit_of_deliveries_is_seen_by_the_next_start() {
     let delivered = DeliveryFile { delivered_ms: Some(2_000), ..file(1, FileKind::Log) };
     assert_eq!(state.files, [delivered, file(2, FileKind::Digest)]);
     assert_eq!(state.streams, [stream(25, Some("[]"))]);
-    assert_eq!(state.statuses, [("a".to_owned(), "[]".to_owned())]);
+    assert_eq!(state.statuses, [("a".to_owned(), denied())]);
 }
 
 #[tokio::test]

@@ -102,8 +102,7 @@ impl Deliverer {
         }
         for trail in changed {
             if let Some(status) = self.backlog.statuses.get(&trail) {
-                let json = serde_json::to_string(status).unwrap_or_default();
-                commit.statuses.push((trail, json));
+                commit.statuses.push((trail, status.clone()));
             }
         }
         self.commit(commit).await?;

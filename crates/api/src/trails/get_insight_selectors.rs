@@ -1,0 +1,52 @@
+//! `GetInsightSelectors`: which unusual activity a trail looks for. Not looking for any is an error.
+
+use wire::shapes::cloudtrail::{
+    ErrorCode, GetInsightSelectorsRequest, GetInsightSelectorsResponse,
+};
+
+use super::Asked;
+use crate::fault::{Fault, fault, internal};
+
+/// Answers `GetInsightSelectors`.
+///
+/// # Errors
+/// The faults that the model names for this operation.
+pub(crate) async fn get_insight_selectors(
+    asked: &Asked<'_>,
+    request: GetInsightSelectorsRequest,
+) -> Result<GetInsightSelectorsResponse, Fault> {
+    let name = trail_name(request.trail_name, request.event_data_store.is_some())?;
+    let trail = asked.find(&name).await?;
+    let arn = trail.arn.to_string();
+    let text = trail.insight_selectors.ok_or_else(|| {
+        let message = format!(
+            "Trail {arn} does not have Insights enabled. Edit the trail settings to enable \
+             Insights, and then try the operation again."
+        );
+        fault(ErrorCode::InsightNotEnabledException, &message)
+    })?;
+    Ok(GetInsightSelectorsResponse {
+        trail_arn: Some(arn),
+        insight_selectors: serde_json::from_str(&text).map_err(internal)?,
+        ..GetInsightSelectorsResponse::default()
+    })
+}
+
+/// The trail that a request names, which names a trail or an event data store.
+pub(super) fn trail_name(name: Option<String>, has_store: bool) -> Result<String, Fault> {
+    let (code, message) = match (name, has_store) {
+        (Some(name), false) => return Ok(name),
+        (Some(_), true) => (
+            ErrorCode::InvalidParameterCombinationException,
+            "Specify either TrailName, or EventDataStore and InsightsDestination.",
+        ),
+        (None, true) => (
+            ErrorCode::UnsupportedOperationException,
+            "Insights of event data stores are not available in this version of Trailmark.",
+        ),
+        (None, false) => {
+            (ErrorCode::InvalidParameterException, "Specify TrailName or EventDataStore.")
+        }
+    };
+    Err(fault(code, message))
+}

@@ -1,0 +1,51 @@
+//! `GetTrailStatus`: whether a trail logs, and how its deliveries go.
+//!
+//! Every region that sees the trail tells the same: one bucket gets the files of all of them.
+//!
+//! The members that are texts are no longer in use; AWS still sends them, empty when there is
+//! nothing to tell.
+
+use jiff::Timestamp;
+use wire::shapes::cloudtrail::{GetTrailStatusRequest, GetTrailStatusResponse};
+
+use super::Asked;
+use crate::fault::Fault;
+
+/// Answers `GetTrailStatus`.
+///
+/// # Errors
+/// The faults that the model names for this operation.
+pub(crate) async fn get_trail_status(
+    asked: &Asked<'_>,
+    request: GetTrailStatusRequest,
+) -> Result<GetTrailStatusResponse, Fault> {
+    let trail = asked.find(request.name.as_deref().unwrap_or_default()).await?;
+    let status = asked.catalog().delivery_status(&trail.arn).await;
+    let status = status.map_err(|it| asked.refused(it))?;
+    let has_digests = trail.settings.log_file_validation_enabled;
+    Ok(GetTrailStatusResponse {
+        is_logging: Some(trail.is_logging),
+        latest_delivery_error: status.latest_delivery_error,
+        latest_notification_error: status.latest_notification_error,
+        latest_delivery_time: status.latest_delivery,
+        latest_notification_time: status.latest_notification,
+        start_logging_time: trail.started,
+        stop_logging_time: trail.stopped,
+        latest_cloud_watch_logs_delivery_error: status.latest_cloud_watch_logs_delivery_error,
+        latest_cloud_watch_logs_delivery_time: status.latest_cloud_watch_logs_delivery,
+        latest_digest_delivery_time: status.latest_digest_delivery.filter(|_| has_digests),
+        latest_digest_delivery_error: status.latest_digest_delivery_error.filter(|_| has_digests),
+        latest_delivery_attempt_time: Some(text(status.latest_delivery_attempt)),
+        latest_notification_attempt_time: Some(text(status.latest_notification_attempt)),
+        latest_notification_attempt_succeeded: Some(text(
+            status.latest_notification_attempt_succeeded,
+        )),
+        latest_delivery_attempt_succeeded: Some(text(status.latest_delivery_attempt_succeeded)),
+        time_logging_started: Some(text(trail.started)),
+        time_logging_stopped: Some(text(trail.stopped)),
+    })
+}
+
+fn text(time: Option<Timestamp>) -> String {
+    time.map(|it| it.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+}
