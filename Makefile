@@ -31,7 +31,7 @@ run: ## Build and start the server; prints lines to paste into another shell
 	cargo build --locked -p trailmark --bin trailmark
 	exec $(CARGO_TARGET_DIR)/debug/trailmark serve --data-dir $(DATA_DIR) $(ARGS)
 
-test: clients lint deny ## Lints, unit tests, end-to-end tests with the real clients
+test: system clients lint deny ## Lints, unit tests, end-to-end tests with the real clients
 ifeq ($(NEXTEST),yes)
 	cargo nextest run --locked --workspace --no-fail-fast
 else
@@ -68,12 +68,12 @@ generate: clients ## Make the wire types and the service catalogue anew from the
 clients: $(TRAILMARK_VENV)/.ready
 
 # What the tests call beside the clients. Installed where that is possible, named where it is not.
-SYSTEM := cc curl python3
+SYSTEM := cc curl python3 faketime
 MISSING := $(strip $(foreach it,$(SYSTEM),$(if $(shell command -v $(it)),,$(it))))
 
 system:
 ifneq ($(MISSING),)
-	apt-get update -qq && apt-get install -y -qq gcc curl python3-venv || { echo "install these first: $(MISSING)" >&2; exit 1; }
+	apt-get update -qq && apt-get install -y -qq gcc curl python3-venv faketime || { echo "install these first: $(MISSING)" >&2; exit 1; }
 endif
 
 $(TRAILMARK_VENV)/.ready: tests/requirements.txt | system

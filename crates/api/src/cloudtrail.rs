@@ -58,15 +58,9 @@ impl CloudTrail {
         asked: &Asked<'_>,
         request: Value,
     ) -> Result<Value, Fault> {
-        let promises_delivery = matches!(
-            operation,
-            Operation::GetInsightSelectors
-                | Operation::ListPublicKeys
-                | Operation::PutInsightSelectors
-                | Operation::StartLogging
-                | Operation::StopLogging
-        );
-        if promises_delivery && !asked.trails.are_delivered {
+        let promises_insights =
+            matches!(operation, Operation::GetInsightSelectors | Operation::PutInsightSelectors);
+        if promises_insights && !asked.trails.have_insights {
             return Err(unsupported(operation, request));
         }
         match operation {

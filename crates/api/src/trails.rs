@@ -68,8 +68,8 @@ pub struct Trails {
     pub destinations: Arc<dyn Destinations>,
     /// Says which organization an account belongs to.
     pub organizations: Arc<dyn Organizations>,
-    /// Whether somebody delivers what trails choose. If not, what would promise it is refused.
-    pub are_delivered: bool,
+    /// Whether somebody looks for unusual activity. If not, what would promise it is refused.
+    pub have_insights: bool,
 }
 
 /// One call: who asks, where and when.

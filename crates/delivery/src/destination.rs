@@ -1,4 +1,5 @@
-//! Where files go: a bucket of any object store, or a local folder where delivered means synced.
+//! Where files go: a bucket of any object store, a writer handed in, or a local folder where delivered
+//! means synced.
 
 use std::{
     fmt::{self, Debug},
@@ -45,6 +46,18 @@ pub enum Destination {
     Folder(PathBuf),
     /// A bucket of an object store whose writes are durable when they are acknowledged.
     Store(Arc<dyn ObjectStore>),
+    /// A bucket that needs more than an object store can say: access control, encryption, retention.
+    Writer(Arc<dyn Writer>),
+}
+
+/// Writes objects into one bucket.
+pub trait Writer: Debug + Send + Sync {
+    /// Writes the object; when this returns, it is there to stay. Written again with the same bytes,
+    /// it stays the same.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the code of S3.
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<(), Refusal>>;
 }
 
 /// Why a file was not taken, as S3 would say it.
@@ -62,6 +75,14 @@ impl Refusal {
     #[must_use]
     pub fn new(code: &str, reason: impl Into<String>) -> Self {
         Self { code: Some(code.to_owned()), reason: reason.into() }
+    }
+
+    /// A refusal in the words of an S3, whose document of error is in `words`. Without one, the code
+    /// is `known`.
+    #[must_use]
+    pub fn of_answer(words: &str, known: Option<&str>) -> Self {
+        let code = s3_code(words).or_else(|| known.map(str::to_owned));
+        Self { code, reason: words.chars().take(REASON_MAX).collect() }
     }
 
     pub(crate) fn timed_out() -> Self {
@@ -94,18 +115,23 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// An object to be written.
+/// An object to be written: gzip of JSON, as `application/json` with the encoding `gzip`.
 #[derive(Clone, Debug)]
-pub(crate) struct Object {
-    pub(crate) key: String,
-    pub(crate) body: Bytes,
+pub struct Object {
+    /// Its key, of any characters that S3 allows.
+    pub key: String,
+    /// Its bytes; none for the marker that shows that a trail may write.
+    pub body: Bytes,
     /// User metadata, names without `x-amz-meta-`.
-    pub(crate) metadata: Vec<(String, String)>,
+    pub metadata: Vec<(String, String)>,
 }
 
 impl Destination {
     /// Writes the object; when this returns, it is there to stay.
-    pub(crate) async fn put(&self, object: Object) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not taken.
+    pub async fn put(&self, object: Object) -> Result<(), Refusal> {
         match self {
             Self::Folder(folder) => {
                 let folder = folder.clone();
@@ -116,6 +142,7 @@ impl Destination {
                 }
             }
             Self::Store(store) => put(store.as_ref(), object).await,
+            Self::Writer(writer) => writer.put(object).await,
         }
     }
 }
@@ -140,9 +167,14 @@ fn write(folder: &Path, object: &Object) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    let outside = object.key.split('/').any(|it| matches!(it, "" | "." | ".."));
+    // A marker, whose key ends with `/`, is a folder.
+    let name = object.key.strip_suffix('/').unwrap_or(&object.key);
+    let outside = name.split('/').any(|it| matches!(it, "" | "." | ".."));
     if outside {
         return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    if name.len() < object.key.len() {
+        return fs::create_dir_all(folder.join(name));
     }
     if !object.metadata.is_empty() {
         let metadata: serde_json::Map<_, _> = object
@@ -215,5 +247,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 const CODE_MAX: usize = 64;
+/// Characters of an answer that are kept for the operator.
+const REASON_MAX: usize = 500;
 /// Ends the names of files that are still being written.
 const STAGED: &str = "#staged";

@@ -44,7 +44,7 @@ use log::EventLog;
 
 pub use crate::{
     deliverer::{Delivered, Deliverer},
-    destination::{Buckets, Destination, Refusal, Target},
+    destination::{Buckets, Destination, Object, Refusal, Target, Writer},
     error::Error,
     kept_signers::KeptSigners,
     kept_trails::{KeptTrails, Members, OTHERS_SEEN},

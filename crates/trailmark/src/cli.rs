@@ -46,8 +46,8 @@ pub(crate) enum Command {
   trailmark verify s3://audit-logs --earlier-report monday.json
 
 Without --earlier-report or --endpoint nobody can tell that the newest digests were cut off.
-Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; for a
-profile: eval \"$(aws configure export-credentials --profile NAME --format env)\"")]
+Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else those
+of AWS_PROFILE in AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials.")]
     Verify(Verify),
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:

@@ -4,6 +4,7 @@
 //! that names the nearest known one. Everything is parsed before the first port opens.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -15,7 +16,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::cli;
+use crate::{cli, destinations::BucketSettings};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -38,6 +39,10 @@ pub(crate) struct Config {
     pub(crate) master_key: Option<String>,
     /// The listener, whom it trusts, and where calls go (`door.upstreams.<service>.url`).
     pub(crate) door: door::Settings,
+    /// Log files and digests of trails.
+    pub(crate) delivery: delivery::Settings,
+    /// Buckets for trails outside the embedded S3, by name (`buckets.<name>.endpoint`).
+    pub(crate) buckets: BTreeMap<String, BucketSettings>,
     /// The event log.
     pub(crate) log: log::local::Settings,
     /// The built-in store.
@@ -87,6 +92,8 @@ impl Default for Config {
             root_secret_access_key: None,
             master_key: None,
             door: door::Settings::default(),
+            delivery: delivery::Settings::default(),
+            buckets: BTreeMap::new(),
             log: log::local::Settings::default(),
             lake: lake::Settings::default(),
         }

@@ -1,19 +1,181 @@
-//! Where trails may deliver: the buckets of the embedded S3.
+//! Where trails may deliver: the buckets of the embedded S3, and those that the operator has set up.
+//!
+//! Lives here: which bucket a name stands for, and who may write there.
+//! Lives elsewhere: what is written and when (`delivery`), the errors of AWS (`api`).
+//!
+//! Start at [`Places::new`].
+//! Spec: CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail".
 
-use std::sync::Arc;
+mod s3;
+mod settings;
 
-use api::trails::{Anywhere, Destination, DestinationProblem, Destinations};
-use buckets::Buckets;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use ambient::Ambient;
+use anyhow::{Context as _, bail};
+use api::trails::{self, Anywhere, DestinationProblem, Destinations};
+use buckets::{Buckets, OwnPut};
+use bytes::Bytes;
 use catalog::TrailArn;
+use delivery::{Destination, Object, Refusal, Target, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
+use record::AccountId;
+use tracing::warn;
 
-/// The embedded S3, if there is one. An account's trails use its own buckets: those of another would
-/// need a bucket policy, which the embedded S3 does not have. Keys, topics and log groups cannot be
-/// asked, and are believed.
+use self::s3::Service;
+pub(crate) use self::settings::BucketSettings;
+
+/// All places that trails may write to.
 #[derive(Debug)]
-pub(crate) struct EmbeddedBuckets(pub(crate) Option<Arc<Buckets>>);
+pub(crate) struct Places {
+    embedded: Option<Arc<Buckets>>,
+    configured: BTreeMap<String, Place>,
+}
 
-impl Destinations for EmbeddedBuckets {
+/// A bucket that the operator has set up, or all that have no entry of their own.
+#[derive(Debug)]
+struct Place {
+    writers: BTreeSet<AccountId>,
+    at: At,
+}
+
+#[derive(Debug)]
+enum At {
+    /// The folder of the bucket, or the one in which each bucket is a folder.
+    Folder(PathBuf),
+    Service(Arc<Service>),
+}
+
+impl Places {
+    /// Reads what is set up; asks nobody yet. A bucket that is set up goes before one of the same
+    /// name in the embedded S3.
+    ///
+    /// # Errors
+    /// When an entry cannot be used.
+    pub(crate) fn new(
+        embedded: Option<Arc<Buckets>>,
+        settings: &BTreeMap<String, BucketSettings>,
+        own: AccountId,
+        ambient: &Ambient,
+    ) -> anyhow::Result<Self> {
+        let place = |(name, settings): (&String, &BucketSettings)| {
+            let at = match (&settings.folder, &settings.endpoint) {
+                (Some(folder), None) => Ok(At::Folder(folder.clone())),
+                (None, Some(_)) => Service::new(settings, Arc::clone(&ambient.clock))
+                    .map(|it| At::Service(Arc::new(it))),
+                (None, None) => bail!("`buckets.{name}`: set `endpoint` or `folder`"),
+                (Some(_), Some(_)) => {
+                    bail!("`buckets.{name}`: set `endpoint` or `folder`, not both")
+                }
+            };
+            let context = || format!("`buckets.{name}` cannot be used");
+            let at = at.with_context(context)?;
+            let writers = settings.writers(own).with_context(context)?;
+            Ok((name.clone(), Place { writers, at }))
+        };
+        let configured = settings.iter().map(place).collect::<anyhow::Result<_>>()?;
+        Ok(Self { embedded, configured })
+    }
+
+    /// The bucket as a trail of `trail.account` may write to it.
+    fn find(
+        &self,
+        bucket: &str,
+        trail: &TrailArn,
+        kms_key: Option<&str>,
+    ) -> Result<Destination, Refusal> {
+        if let Some(place) = self.configured.get(bucket) {
+            return place.open(bucket, trail, kms_key, false);
+        }
+        if let Some(embedded) = &self.embedded
+            && let Some(owner) = embedded.owner(bucket)
+        {
+            if owner != trail.account {
+                return Err(Refusal::new("AccessDenied", "the bucket is another account's"));
+            }
+            if kms_key.is_some() {
+                let reason = "the embedded S3 does not encrypt: take the key off the trail";
+                return Err(Refusal::new("NotImplemented", reason));
+            }
+            let (buckets, bucket) = (Arc::clone(embedded), bucket.to_owned());
+            return Ok(Destination::Writer(Arc::new(Embedded { buckets, bucket })));
+        }
+        match self.configured.get(ANY) {
+            Some(place) => place.open(bucket, trail, kms_key, true),
+            None => Err(Refusal::new("NoSuchBucket", "no such bucket is set up")),
+        }
+    }
+
+    /// Writes what CloudTrail leaves in a bucket to see whether it may: an empty object for each
+    /// folder that the trail will write to.
+    async fn leave_markers(
+        &self,
+        wanted: trails::Destination<'_>,
+    ) -> Result<(), DestinationProblem> {
+        // The embedded S3 does not encrypt. The trail can be made, so that what has a key elsewhere can
+        // be tried here; its files wait, and its status says why.
+        let is_embedded = !self.configured.contains_key(wanted.bucket)
+            && self.embedded.as_ref().is_some_and(|it| it.owner(wanted.bucket).is_some());
+        let key = wanted.kms_key_arn.filter(|_| !is_embedded);
+        let bucket =
+            self.find(wanted.bucket, wanted.trail, key).map_err(|refusal| problem(&refusal))?;
+        let families = ["CloudTrail", "CloudTrail-Digest"];
+        let count = 1 + usize::from(wanted.log_file_validation_enabled);
+        for family in families.iter().take(count) {
+            let prefix = wanted.prefix.map(|it| format!("{it}/")).unwrap_or_default();
+            let organization = wanted.organization.map(|it| format!("{it}/")).unwrap_or_default();
+            let account = wanted.trail.account;
+            let key = format!("{prefix}AWSLogs/{organization}{account}/{family}/");
+            let marker = Object { key, body: Bytes::new(), metadata: Vec::new() };
+            let put = bucket.put(marker).await;
+            put.map_err(|refusal| {
+                warn!(bucket = wanted.bucket, trail = %wanted.trail, %refusal, "the bucket takes nothing from the trail");
+                problem(&refusal)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn open(
+        &self,
+        bucket: &str,
+        trail: &TrailArn,
+        kms_key: Option<&str>,
+        is_any: bool,
+    ) -> Result<Destination, Refusal> {
+        if !self.writers.contains(&trail.account) {
+            let reason = format!("the operator does not let account {} write there", trail.account);
+            return Err(Refusal::new("AccessDenied", reason));
+        }
+        Ok(match &self.at {
+            At::Folder(folder) if is_any => Destination::Folder(folder.join(bucket)),
+            At::Folder(folder) => Destination::Folder(folder.clone()),
+            At::Service(service) => Destination::Writer(Arc::new(s3::Bucket {
+                service: Arc::clone(service),
+                name: bucket.to_owned(),
+                kms_key: kms_key.map(str::to_owned),
+            })),
+        })
+    }
+}
+
+impl delivery::Buckets for Places {
+    fn open<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Destination, Refusal>> {
+        let found = TrailArn::parse(&target.trail_arn)
+            .map_err(|error| Refusal::new("InternalError", error.to_string()))
+            .and_then(|trail| self.find(&target.bucket, &trail, target.kms_key.as_deref()));
+        async { found }.boxed()
+    }
+}
+
+/// Keys, topics and log groups cannot be asked, and are believed.
+impl Destinations for Places {
     fn key_arn<'a>(
         &'a self,
         key: &'a str,
@@ -24,16 +186,45 @@ impl Destinations for EmbeddedBuckets {
 
     fn check<'a>(
         &'a self,
-        destination: Destination<'a>,
+        destination: trails::Destination<'a>,
     ) -> BoxFuture<'a, Result<(), DestinationProblem>> {
-        let owner = self.0.as_ref().and_then(|it| it.owner(destination.bucket));
-        let usable = match owner {
-            None => Err(DestinationProblem::BucketMissing),
-            Some(owner) if owner != destination.trail.account => {
-                Err(DestinationProblem::BucketDenies)
-            }
-            Some(_) => Ok(()),
-        };
-        async move { usable }.boxed()
+        self.leave_markers(destination).boxed()
     }
 }
+
+/// A bucket of the embedded S3.
+#[derive(Debug)]
+struct Embedded {
+    buckets: Arc<Buckets>,
+    bucket: String,
+}
+
+impl Writer for Embedded {
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<(), Refusal>> {
+        let put = OwnPut {
+            bucket: self.bucket.clone(),
+            key: object.key,
+            body: object.body,
+            content_type: "application/json".to_owned(),
+            content_encoding: Some("gzip".to_owned()),
+            metadata: object.metadata,
+        };
+        async move {
+            let put = self.buckets.put_own(put).await;
+            put.map_err(|refused| Refusal::new(&refused.code, refused.reason))
+        }
+        .boxed()
+    }
+}
+
+fn problem(refusal: &Refusal) -> DestinationProblem {
+    match refusal.code.as_deref() {
+        Some("NoSuchBucket") => DestinationProblem::BucketMissing,
+        Some("AccessDenied" | "AccessControlListNotSupported") => DestinationProblem::BucketDenies,
+        Some(code) if code.starts_with("KMS.") => DestinationProblem::KeyDenies,
+        Some(_) | None => DestinationProblem::Unreachable(refusal.reason.clone().into()),
+    }
+}
+
+/// The entry for every bucket that has none of its own.
+const ANY: &str = "*";

@@ -6,8 +6,11 @@
 
 mod cli;
 mod config;
+mod credentials;
+mod deliveries;
 mod destinations;
 mod exposition;
+mod followers;
 mod identities;
 mod serve;
 mod tail;

@@ -37,8 +37,10 @@ use wire::answer::Answer;
 use crate::{
     cli::Serve,
     config::Config,
-    destinations::EmbeddedBuckets,
+    deliveries,
+    destinations::Places,
     exposition::Exposition,
+    followers::BehindFollowers,
     identities::catalog_of,
     words::{CYAN, DIM, data, say},
 };
@@ -57,21 +59,33 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let log = Arc::new(open_log(&config, account, &ambient).await?);
     let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
     let window = Arc::new(Window::open(&config.data_dir, shared.as_ref()).await?);
-    let lake = Arc::new(open_lake(&config, &shared, &window, &ambient).await?);
-    caught_up(&lake, &shared, &ambient).await;
     let buckets = open_buckets(&config, &ambient).await?.map(Arc::new);
+    let places = Places::new(buckets.clone(), &config.buckets, account, &ambient)?;
+    let places = Arc::new(places);
+    let deliveries = deliveries::open(
+        &config,
+        deliveries::Components {
+            ambient: ambient.clone(),
+            catalog: catalog.clone(),
+            log: Arc::clone(&shared),
+            places: Arc::clone(&places),
+        },
+    )
+    .await?;
+    let followed = BehindFollowers::new(Arc::clone(&shared), vec![deliveries.committed()]);
+    let lake = Arc::new(open_lake(&config, Arc::new(followed), &window, &ambient).await?);
+    caught_up(&lake, &shared, &ambient).await;
 
     let metrics = Arc::new(Metrics::default());
     let exposition = Exposition::new(Arc::clone(&metrics), Arc::clone(&shared), Arc::clone(&lake));
     let records = Records::new(Arc::clone(&shared), Arc::clone(&lake), window, ambient.clone());
     let tail = Tail::new(Arc::clone(&shared), ambient.clone());
-    let destinations = Arc::new(EmbeddedBuckets(buckets.clone()));
     let trails = Trails {
         catalog: catalog.clone(),
         log: Arc::clone(&shared),
-        destinations,
+        destinations: places,
         organizations: Arc::new(NoOrganization),
-        are_delivered: false,
+        have_insights: false,
     };
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
         ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake), trails)) as _),
@@ -116,10 +130,13 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         }
         info!("stopping: calls that run may end");
     };
+    let deliveries = tokio::spawn(deliveries.run());
     let ended = tokio::select! {
         ended = door.run(listener, stop) => ended.map_err(Into::into),
         reason = log.failed() => Err(anyhow!("the event log failed and nothing more can be recorded: {reason}")),
     };
+    // What is not delivered yet is taken up by the next start.
+    deliveries.abort();
     lake.close().await;
     log.close().await;
     catalog.close().await;
@@ -221,14 +238,14 @@ async fn open_log(
 
 async fn open_lake(
     config: &Config,
-    log: &Arc<dyn EventLog>,
+    log: Arc<dyn EventLog>,
     window: &Arc<Window>,
     ambient: &Ambient,
 ) -> anyhow::Result<Lake> {
     let folder = config.data_dir.join("lake");
     let database = config.data_dir.canonicalize()?.join("lake.sqlite");
     let components = lake::Components {
-        log: Arc::new(KeepBeforeTrim::new(Arc::clone(log), Arc::clone(window))),
+        log: Arc::new(KeepBeforeTrim::new(log, Arc::clone(window))),
         store: lake::Store::local(folder)?,
         catalog_url: format!("sqlite://{}?mode=rwc", database.display()),
         ambient: ambient.clone(),

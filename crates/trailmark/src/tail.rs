@@ -1,7 +1,5 @@
 //! `trailmark tail`: records as they arrive, in one line each for people, verbatim for scripts.
 
-use std::path::Path;
-
 use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
 use http::{Request, header};
@@ -13,6 +11,7 @@ use record::{Record, parse};
 use crate::{
     cli::Tail,
     config::Config,
+    credentials::Credentials,
     words::{CYAN, DIM, GREEN, RED, data, say},
 };
 
@@ -20,7 +19,11 @@ use crate::{
 pub(crate) async fn run(options: Tail) -> anyhow::Result<()> {
     let config = Config::load(&options.place)?;
     let endpoint = options.endpoint_url.unwrap_or_else(|| format!("http://{}", config.listen));
-    let key = credentials(&config.credentials_file())?;
+    let key = match Credentials::of_environment()? {
+        Some(key) => key,
+        None => Credentials::of_file(&config.credentials_file(), "default")
+            .context("set AWS_ACCESS_KEY_ID or name --data-dir")?,
+    };
     let request = signed(&endpoint, &key, &config.door.region, Ambient::system().clock.now())?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
     let response = client.request(request).await.with_context(|| {
@@ -79,32 +82,6 @@ fn in_one_line(record: &Record<'_>) -> String {
     format!("{DIM}{time}{DIM:#} {CYAN}{service}:{name}{CYAN:#} {outcome} {who} {from} {on}")
 }
 
-struct Credentials {
-    id: String,
-    secret: String,
-}
-
-/// The key of the environment, else of the data folder's credentials file.
-fn credentials(file: &Path) -> anyhow::Result<Credentials> {
-    let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
-    if let (Some(id), Some(secret)) =
-        (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
-    {
-        return Ok(Credentials { id, secret });
-    }
-    let text = std::fs::read_to_string(file).with_context(|| {
-        format!("cannot read `{}`: set AWS_ACCESS_KEY_ID or name --data-dir", file.display())
-    })?;
-    let value = |name: &str| {
-        text.lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(key, _)| key.trim() == name)
-            .map(|(_, value)| value.trim().to_owned())
-            .ok_or_else(|| anyhow!("`{}` has no {name}", file.display()))
-    };
-    Ok(Credentials { id: value("aws_access_key_id")?, secret: value("aws_secret_access_key")? })
-}
-
 fn signed(
     endpoint: &str,
     key: &Credentials,
@@ -117,6 +94,9 @@ fn signed(
     let host =
         parts.uri.authority().ok_or_else(|| anyhow!("the endpoint has no host"))?.to_string();
     parts.headers.insert(header::HOST, host.parse()?);
+    if let Some(token) = &key.token {
+        parts.headers.insert("x-amz-security-token", token.parse()?);
+    }
     let secret = wire::sigv4::Secret::new(key.secret.clone().into());
     wire::sigv4::sign(&mut parts, &key.id, &secret, region, "cloudtrail", &EMPTY_SHA256, now)?;
     Ok(Request::from_parts(parts, body))

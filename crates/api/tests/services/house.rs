@@ -140,7 +140,7 @@ impl House {
             log: Arc::clone(&log),
             destinations: Arc::clone(&destinations) as _,
             organizations: Arc::clone(&organizations) as _,
-            are_delivered: true,
+            have_insights: true,
         };
         let cloudtrail = CloudTrail::new(Arc::clone(&lake), trails);
         Self {

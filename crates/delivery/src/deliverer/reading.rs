@@ -55,10 +55,11 @@ impl Deliverer {
     /// Takes up changes of trails. One whose position was passed makes the reader go back there: what
     /// was not decided on is judged anew.
     pub(super) fn follow_trails(&mut self) {
-        if !self.versions.has_changed().unwrap_or(false) {
+        // Whoever waited for the change has marked it as seen: what is known tells.
+        let versions = Arc::clone(&self.versions.borrow_and_update());
+        if Arc::ptr_eq(&versions, &self.reader.known) {
             return;
         }
-        let versions = Arc::clone(&self.versions.borrow_and_update());
         let passed = self.reader.next;
         let mut next = passed;
         let known = std::mem::replace(&mut self.reader.known, versions);

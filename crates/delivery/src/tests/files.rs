@@ -201,3 +201,28 @@ async fn the_running_task_delivers_as_the_clock_goes() {
     assert_eq!(house.buckets.bucket("all-logs").records().await, expected);
     running.abort();
 }
+
+#[tokio::test]
+async fn a_trail_that_comes_while_nothing_happens_gets_what_happens_next() {
+    let mut house = House::with(Settings { file_age_seconds: 1, ..Settings::default() }).await;
+    let running = tokio::spawn(house.deliverer.take().unwrap().run());
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    house.publish(house.trail("all"));
+    // The task sees the trail, and has nothing to do.
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    let expected = house.record("us-east-1", "RunInstances").await;
+    let bucket = house.buckets.bucket("all-logs");
+    for _ in 0..100_000 {
+        if !bucket.records().await.is_empty() {
+            break;
+        }
+        house.clock.advance(SECOND / 4);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bucket.records().await, [expected]);
+    running.abort();
+}

@@ -1,4 +1,4 @@
-//! Calls of the CloudTrail API, signed with the credentials of the environment.
+//! Calls of the CloudTrail API, signed with the caller's credentials.
 
 use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
@@ -13,22 +13,21 @@ use hyper_util::{
 };
 use serde_json::Value;
 
+use crate::credentials::Credentials;
+
 /// Calls CloudTrail.
 pub(crate) struct CloudTrail {
     endpoint: String,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    access_key_id: String,
-    secret: String,
-    token: Option<String>,
+    credentials: Credentials,
 }
 
 impl CloudTrail {
     /// Calls `endpoint`, or AWS itself when that is `aws`.
     pub(crate) fn new(endpoint: &str) -> anyhow::Result<Self> {
-        let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
-        let needed = |name| {
-            variable(name).ok_or_else(|| anyhow!("{name} is not set, which public keys need"))
-        };
+        let credentials = Credentials::of_environment()?.ok_or_else(|| {
+            anyhow!("public keys need credentials: set AWS_ACCESS_KEY_ID or AWS_PROFILE")
+        })?;
         let connector = HttpsConnectorBuilder::new()
             .with_native_roots()
             .context("the system has no root certificates")?
@@ -38,9 +37,7 @@ impl CloudTrail {
         Ok(Self {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             client: Client::builder(TokioExecutor::new()).build(connector),
-            access_key_id: needed("AWS_ACCESS_KEY_ID")?,
-            secret: needed("AWS_SECRET_ACCESS_KEY")?,
-            token: variable("AWS_SESSION_TOKEN"),
+            credentials,
         })
     }
 
@@ -65,14 +62,14 @@ impl CloudTrail {
             .into_parts();
         let host = parts.uri.authority().ok_or_else(|| anyhow!("`{url}` has no host"))?.to_string();
         parts.headers.insert(header::HOST, host.parse()?);
-        if let Some(token) = &self.token {
+        if let Some(token) = &self.credentials.token {
             parts.headers.insert("x-amz-security-token", HeaderValue::from_str(token)?);
         }
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, &body).as_ref());
-        let secret = wire::sigv4::Secret::new(self.secret.clone().into());
+        let secret = wire::sigv4::Secret::new(self.credentials.secret.clone().into());
         let now = Ambient::system().clock.now();
-        let id = &self.access_key_id;
+        let id = &self.credentials.id;
         wire::sigv4::sign(&mut parts, id, &secret, region, "cloudtrail", &hash, now)?;
         let request = Request::from_parts(parts, Full::new(body.into()));
         let response = self.client.request(request).await.with_context(failed)?;

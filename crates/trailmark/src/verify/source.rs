@@ -20,7 +20,7 @@ use object_store::{
     path::Path,
 };
 
-use crate::cli::Verify;
+use crate::{cli::Verify, credentials::Credentials};
 
 /// A folder or a bucket.
 #[derive(Debug)]
@@ -239,10 +239,15 @@ impl Bucket {
         let mut builder = AmazonS3Builder::from_env();
         if options.no_sign_request {
             builder = builder.with_skip_signature(true);
+        } else if let Some(key) = Credentials::of_environment()? {
+            builder = builder.with_access_key_id(key.id).with_secret_access_key(key.secret);
+            if let Some(token) = key.token {
+                builder = builder.with_token(token);
+            }
         } else if !CREDENTIALS.iter().any(|it| variable(it).is_some()) {
             return Err(anyhow!(
-                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give \
-                 --no-sign-request"
+                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
+                 or give --no-sign-request"
             ));
         }
         if let Some(endpoint) = &endpoint {
@@ -389,9 +394,8 @@ pub(crate) fn region() -> Option<String> {
         .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()))
 }
 
-/// Any of these says where credentials come from.
-const CREDENTIALS: [&str; 4] = [
-    "AWS_ACCESS_KEY_ID",
+/// Any of these says that credentials come from a service.
+const CREDENTIALS: [&str; 3] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",

@@ -151,10 +151,15 @@ impl Server {
     /// Runs `trailmark` on the server's folder, which must succeed.
     #[track_caller]
     pub(crate) fn trailmark(&self, arguments: &[&str]) -> String {
+        succeeded(self.trailmark_raw(arguments))
+    }
+
+    /// Runs `trailmark` on the server's folder and returns what came of it.
+    pub(crate) fn trailmark_raw(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trailmark"));
         command.args(arguments).env("TRAILMARK_DATA_DIR", self.data_dir());
         command.envs(&self.environment).current_dir(self.folder());
-        succeeded(command.output().unwrap())
+        command.output().unwrap()
     }
 
     /// Records of event history whose attribute has the value, newest first.

@@ -17,9 +17,11 @@
 mod bulk;
 mod canary;
 mod crash;
+mod deliveries;
 mod full_disk;
 mod harness;
 mod hostile;
+mod hours;
 mod limits;
 mod newcomer;
 mod raw;

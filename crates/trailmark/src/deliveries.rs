@@ -1,0 +1,74 @@
+//! Joins deliveries with what they need: trails and keys of the catalog, buckets, the log.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ambient::Ambient;
+use anyhow::Context as _;
+use catalog::Catalog;
+use delivery::{Deliverer, KeptSigners, KeptTrails, Members};
+use futures::{FutureExt as _, future::BoxFuture};
+use log::{EventLog, Position};
+use record::AccountId;
+use tokio::sync::watch;
+
+use crate::{config::Config, destinations::Places};
+
+/// What deliveries are made of.
+pub(crate) struct Components {
+    pub(crate) ambient: Ambient,
+    pub(crate) catalog: Catalog,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) places: Arc<Places>,
+}
+
+/// The deliveries of a deployment, opened.
+pub(crate) struct Deliveries {
+    trails: Arc<KeptTrails>,
+    deliverer: Deliverer,
+}
+
+/// Takes up what was left.
+///
+/// # Errors
+/// When catalog or disk cannot be read.
+pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Result<Deliveries> {
+    let Components { ambient, catalog, log, places } = components;
+    let trails = KeptTrails::open(catalog.clone(), Arc::new(Alone), ambient.clone()).await;
+    let trails = Arc::new(trails.context("cannot read the trails")?);
+    let components = delivery::Components {
+        ambient,
+        buckets: places,
+        signers: Arc::new(KeptSigners::new(catalog.clone())),
+        catalog,
+        log,
+        trails: Arc::clone(&trails) as _,
+    };
+    let folder = config.data_dir.join("delivery");
+    let deliverer = Deliverer::open(folder, config.delivery.clone(), components).await;
+    Ok(Deliveries { trails, deliverer: deliverer.context("cannot take up deliveries")? })
+}
+
+impl Deliveries {
+    /// The position before which deliveries need nothing of the log.
+    pub(crate) fn committed(&self) -> watch::Receiver<Position> {
+        self.deliverer.committed()
+    }
+
+    /// Delivers until the log closes.
+    pub(crate) async fn run(self) {
+        tokio::select! {
+            () = self.deliverer.run() => {}
+            () = self.trails.follow() => {}
+        }
+    }
+}
+
+/// No organization has members.
+#[derive(Debug)]
+struct Alone;
+
+impl Members for Alone {
+    fn of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<BTreeSet<AccountId>, delivery::Error>> {
+        async { Ok(BTreeSet::new()) }.boxed()
+    }
+}

@@ -1,0 +1,194 @@
+//! What trails deliver, judged by the clients that people have.
+
+use std::{collections::BTreeSet, io::Read as _, path::Path};
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use crate::{
+    harness::{Moto, Server, eventually},
+    hours::Hours,
+};
+
+const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
+const FAST: (&str, &str) = ("TRAILMARK_DELIVERY__FILE_AGE_SECONDS", "1");
+
+/// A server whose hours the test lets pass.
+struct Deployment {
+    server: Server,
+    hours: Hours,
+}
+
+impl Deployment {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let hours = Hours::new();
+        let clock = hours.environment();
+        let clock = clock.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let settings: Vec<_> = clock.chain([FAST]).chain(settings.iter().copied()).collect();
+        let mut server = Server::start_with(&[], &settings);
+        server.environment.extend(hours.environment());
+        Self { server, hours }
+    }
+
+    /// Makes a trail of everything and starts it.
+    fn begin(&self, bucket: &str) {
+        let server = &self.server;
+        server.aws(&[
+            "cloudtrail",
+            "create-trail",
+            "--name",
+            "audit",
+            "--s3-bucket-name",
+            bucket,
+            "--is-multi-region-trail",
+            "--enable-log-file-validation",
+        ]);
+        server.aws(&["cloudtrail", "start-logging", "--name", "audit"]);
+    }
+
+    /// Makes a call in each of the hours, waits until it is delivered, and lets the hour pass.
+    fn live(&mut self, hours: usize, list: impl Fn(&Server) -> BTreeSet<String>) {
+        for hour in 0..hours {
+            let before = list(&self.server);
+            self.server.aws(&["sts", "get-caller-identity"]);
+            eventually("the call is delivered", || {
+                let now = list(&self.server);
+                now.difference(&before).any(|it| it.contains("/CloudTrail/")).then_some(())
+            });
+            if hour == 0 {
+                // In the middle of an hour, and of everything.
+                self.server.kill_and_restart();
+            }
+            let digests = |of: &BTreeSet<String>| of.iter().filter(|it| is_digest(it)).count();
+            let before = digests(&list(&self.server));
+            self.hours.pass();
+            eventually("the digest of the hour is delivered", || {
+                (digests(&list(&self.server)) > before).then_some(())
+            });
+        }
+    }
+
+    /// What `aws cloudtrail validate-logs` says.
+    fn validate(&self) -> String {
+        let arguments = ["cloudtrail", "validate-logs", "--trail-arn", ARN, "--verbose"];
+        let output = self
+            .server
+            .aws_raw(&[&arguments[..], &["--start-time", "2020-01-01T00:00:00Z"]].concat());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What `trailmark verify` says, and whether it is content.
+    fn verify(&self, subject: &str, arguments: &[&str]) -> (bool, Value) {
+        let all = [&["verify", subject, "--json"], arguments].concat();
+        let output = self.server.trailmark_raw(&all);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report = serde_json::from_slice(&output.stdout);
+        (output.status.success(), report.unwrap_or_else(|_| panic!("no report: {words}")))
+    }
+}
+
+fn is_digest(key: &str) -> bool {
+    key.contains("/CloudTrail-Digest/") && key.ends_with(".json.gz")
+}
+
+fn keys(server: &Server, bucket: &str) -> BTreeSet<String> {
+    let answer = server.aws_json(&["s3api", "list-objects-v2", "--bucket", bucket]);
+    let objects = answer["Contents"].as_array().cloned().unwrap_or_default();
+    objects.iter().map(|it| it["Key"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Every record below a folder, by event id; none may be there twice.
+fn records(folder: &Path) -> Vec<Value> {
+    let mut records = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if !path.to_string_lossy().contains("/CloudTrail/") {
+                continue;
+            }
+            let mut text = String::new();
+            let file = std::fs::File::open(&path).unwrap();
+            GzDecoder::new(file).read_to_string(&mut text).unwrap();
+            let document: Value = serde_json::from_str(&text).unwrap();
+            records.extend(document["Records"].as_array().unwrap().iter().cloned());
+        }
+    }
+    let ids: BTreeSet<_> = records.iter().map(|it| it["eventID"].to_string()).collect();
+    assert_eq!(ids.len(), records.len(), "a record was delivered twice");
+    records
+}
+
+#[test]
+fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_tampering_is_seen() {
+    let mut deployment = Deployment::start(&[]);
+    deployment.server.aws(&["s3", "mb", "s3://audit-logs"]);
+    deployment.begin("audit-logs");
+    deployment.live(3, |server| keys(server, "audit-logs"));
+
+    let said = deployment.validate();
+    assert!(said.contains("4/4 digest files valid"), "{said}");
+    assert!(said.contains("log files valid") && !said.contains("INVALID"), "{said}");
+    let status = deployment.server.aws_json(&["cloudtrail", "get-trail-status", "--name", "audit"]);
+    assert_eq!(status["IsLogging"], true);
+    assert!(status.get("LatestDeliveryError").is_none(), "{status}");
+    assert!(status["LatestDigestDeliveryTime"].is_number(), "{status}");
+
+    let copy = deployment.server.folder().join("copy");
+    deployment.server.aws(&["s3", "sync", "--quiet", "s3://audit-logs", copy.to_str().unwrap()]);
+    let calls = records(&copy);
+    let identity = calls.iter().filter(|it| it["eventName"] == "GetCallerIdentity").count();
+    assert_eq!(identity, 3);
+    // What the trail writes is no call of anybody.
+    assert!(calls.iter().all(|it| it["eventName"] != "PutObject"), "{calls:?}");
+
+    let endpoint = deployment.server.endpoint().to_owned();
+    let (valid, report) = deployment.verify("s3://audit-logs", &["--endpoint", &endpoint]);
+    assert!(valid, "{report}");
+}
+
+#[test]
+fn a_bucket_of_another_s3_gets_the_same_and_both_verifiers_name_what_was_changed() {
+    let moto = Moto::start();
+    let mut deployment = Deployment::start(&[
+        ("TRAILMARK_DOOR__UPSTREAMS__S3__URL", &moto.endpoint),
+        ("TRAILMARK_BUCKETS__AUDIT-LOGS__ENDPOINT", &moto.endpoint),
+        ("TRAILMARK_BUCKETS__AUDIT-LOGS__ACCESS_KEY_ID", "test"),
+        ("TRAILMARK_BUCKETS__AUDIT-LOGS__SECRET_ACCESS_KEY", "test"),
+    ]);
+    deployment.server.aws(&["s3", "mb", "s3://audit-logs"]);
+    deployment.begin("audit-logs");
+    deployment.live(3, |server| keys(server, "audit-logs"));
+    let said = deployment.validate();
+    assert!(said.contains("4/4 digest files valid") && !said.contains("INVALID"), "{said}");
+
+    let all = keys(&deployment.server, "audit-logs");
+    let file = all.iter().find(|it| it.contains("/CloudTrail/") && it.ends_with(".gz")).unwrap();
+    let object = format!("s3://audit-logs/{file}");
+    let forged = deployment.server.folder().join("forged");
+    std::fs::write(&forged, b"forged").unwrap();
+    deployment.server.aws(&["s3", "cp", "--quiet", forged.to_str().unwrap(), &object]);
+    let said = deployment.validate();
+    assert!(said.contains("INVALID"), "{said}");
+    let endpoint = deployment.server.endpoint().to_owned();
+    let (valid, report) = deployment.verify("s3://audit-logs", &["--endpoint", &endpoint]);
+    assert!(!valid && report.to_string().contains(file), "{report}");
+}
+
+#[test]
+fn a_trail_may_write_to_a_folder_that_the_operator_names() {
+    let evidence = tempfile::tempdir().unwrap();
+    let place = evidence.path().to_str().unwrap();
+    let server = Server::start_with(&[], &[FAST, ("TRAILMARK_BUCKETS__EVIDENCE__FOLDER", place)]);
+    server.aws(&["cloudtrail", "create-trail", "--name", "audit", "--s3-bucket-name", "evidence"]);
+    server.aws(&["cloudtrail", "start-logging", "--name", "audit"]);
+    server.aws(&["sts", "get-caller-identity"]);
+    eventually("the call lies in the folder", || {
+        let calls = records(evidence.path());
+        calls.iter().any(|it| it["eventName"] == "GetCallerIdentity").then_some(())
+    });
+}
