@@ -76,7 +76,8 @@ ifneq ($(MISSING),)
 	apt-get update -qq && apt-get install -y -qq gcc curl python3-venv faketime || { echo "install these first: $(MISSING)" >&2; exit 1; }
 endif
 
-$(TRAILMARK_VENV)/.ready: tests/requirements.txt | system
+$(TRAILMARK_VENV)/.ready: tests/requirements.txt tests/second-s3.txt | system
 	python3 -m venv $(TRAILMARK_VENV)
 	$(TRAILMARK_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(TRAILMARK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/second-s3.txt
 	touch $@

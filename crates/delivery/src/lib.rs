@@ -64,10 +64,25 @@ pub struct Components {
     pub catalog: Catalog,
     /// Where records come from.
     pub log: Arc<dyn EventLog>,
+    /// Who tells topics of log files; none when nobody does.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// Who signs digests.
     pub signers: Arc<dyn Signers>,
     /// Which trails there are.
     pub trails: Arc<dyn Trails>,
+}
+
+/// Tells a topic what was delivered.
+pub trait Notifier: Debug + Send + Sync {
+    /// Publishes a message. Not tried again: whoever misses one finds the files in the bucket.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the code of SNS, such as `AuthorizationError`.
+    fn publish<'a>(
+        &'a self,
+        topic_arn: &'a str,
+        message: &'a str,
+    ) -> BoxFuture<'a, Result<(), Refusal>>;
 }
 
 /// Finds the key that signs digests.

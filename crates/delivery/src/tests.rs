@@ -8,4 +8,5 @@ mod files;
 mod house;
 mod naive;
 mod s3;
+mod topics;
 mod validate_logs;

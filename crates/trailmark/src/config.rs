@@ -16,7 +16,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{cli, destinations::BucketSettings};
+use crate::{cli, destinations::BucketSettings, notifications::NotificationSettings};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) delivery: delivery::Settings,
     /// Buckets for trails outside the embedded S3, by name (`buckets.<name>.endpoint`).
     pub(crate) buckets: BTreeMap<String, BucketSettings>,
+    /// Whom the topics of trails stand for.
+    pub(crate) notifications: NotificationSettings,
     /// The event log.
     pub(crate) log: log::local::Settings,
     /// The built-in store.
@@ -94,6 +96,7 @@ impl Default for Config {
             door: door::Settings::default(),
             delivery: delivery::Settings::default(),
             buckets: BTreeMap::new(),
+            notifications: NotificationSettings::default(),
             log: log::local::Settings::default(),
             lake: lake::Settings::default(),
         }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 
 /// An access key.
 pub(crate) struct Credentials {
@@ -63,6 +63,25 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The secret of a key in our configuration: as it is, or in a file of its own.
+///
+/// # Errors
+/// When there is none or more than one, or the file cannot be read.
+pub(crate) fn secret(given: Option<&String>, file: Option<&Path>) -> anyhow::Result<String> {
+    match (given, file) {
+        (Some(secret), None) => Ok(secret.clone()),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read `{}`", file.display()))?;
+            Ok(text.trim().to_owned())
+        }
+        (None, None) => bail!("set `secret_access_key` or `secret_access_key_file`"),
+        (Some(_), Some(_)) => {
+            bail!("set `secret_access_key` or `secret_access_key_file`, not both")
+        }
     }
 }
 

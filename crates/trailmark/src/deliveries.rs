@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use ambient::Ambient;
 use anyhow::Context as _;
 use catalog::Catalog;
-use delivery::{Deliverer, KeptSigners, KeptTrails, Members};
+use delivery::{Deliverer, KeptSigners, KeptTrails, Members, Notifier, Statuses};
 use futures::{FutureExt as _, future::BoxFuture};
 use log::{EventLog, Position};
 use record::AccountId;
@@ -18,6 +18,7 @@ pub(crate) struct Components {
     pub(crate) ambient: Ambient,
     pub(crate) catalog: Catalog,
     pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) notifier: Option<Arc<dyn Notifier>>,
     pub(crate) places: Arc<Places>,
 }
 
@@ -32,16 +33,17 @@ pub(crate) struct Deliveries {
 /// # Errors
 /// When catalog or disk cannot be read.
 pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Result<Deliveries> {
-    let Components { ambient, catalog, log, places } = components;
+    let Components { ambient, catalog, log, notifier, places } = components;
     let trails = KeptTrails::open(catalog.clone(), Arc::new(Alone), ambient.clone()).await;
     let trails = Arc::new(trails.context("cannot read the trails")?);
     let components = delivery::Components {
-        ambient,
         buckets: places,
         signers: Arc::new(KeptSigners::new(catalog.clone())),
         catalog,
         log,
+        notifier,
         trails: Arc::clone(&trails) as _,
+        ambient,
     };
     let folder = config.data_dir.join("delivery");
     let deliverer = Deliverer::open(folder, config.delivery.clone(), components).await;
@@ -52,6 +54,11 @@ impl Deliveries {
     /// The position before which deliveries need nothing of the log.
     pub(crate) fn committed(&self) -> watch::Receiver<Position> {
         self.deliverer.committed()
+    }
+
+    /// How the deliveries of each trail go.
+    pub(crate) fn statuses(&self) -> watch::Receiver<Arc<Statuses>> {
+        self.deliverer.statuses()
     }
 
     /// Delivers until the log closes.

@@ -21,7 +21,7 @@ use api::trails::{self, Anywhere, DestinationProblem, Destinations};
 use buckets::{Buckets, OwnPut};
 use bytes::Bytes;
 use catalog::TrailArn;
-use delivery::{Destination, Object, Refusal, Target, Writer};
+use delivery::{Destination, Notifier, Object, Refusal, Target, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
 use record::AccountId;
 use tracing::warn;
@@ -34,6 +34,7 @@ pub(crate) use self::settings::BucketSettings;
 pub(crate) struct Places {
     embedded: Option<Arc<Buckets>>,
     configured: BTreeMap<String, Place>,
+    notifier: Option<Arc<dyn Notifier>>,
 }
 
 /// A bucket that the operator has set up, or all that have no entry of their own.
@@ -60,6 +61,7 @@ impl Places {
         embedded: Option<Arc<Buckets>>,
         settings: &BTreeMap<String, BucketSettings>,
         own: AccountId,
+        notifier: Option<Arc<dyn Notifier>>,
         ambient: &Ambient,
     ) -> anyhow::Result<Self> {
         let place = |(name, settings): (&String, &BucketSettings)| {
@@ -78,7 +80,7 @@ impl Places {
             Ok((name.clone(), Place { writers, at }))
         };
         let configured = settings.iter().map(place).collect::<anyhow::Result<_>>()?;
-        Ok(Self { embedded, configured })
+        Ok(Self { embedded, configured, notifier })
     }
 
     /// The bucket as a trail of `trail.account` may write to it.
@@ -141,6 +143,19 @@ impl Places {
     }
 }
 
+impl Places {
+    async fn tell_topic(&self, wanted: trails::Destination<'_>) -> Result<(), DestinationProblem> {
+        let (Some(notifier), Some(topic)) = (&self.notifier, wanted.sns_topic_arn) else {
+            return Ok(());
+        };
+        let told = notifier.publish(topic, VALIDATION).await;
+        told.map_err(|refusal| {
+            warn!(topic, trail = %wanted.trail, %refusal, "the topic takes nothing from the trail");
+            DestinationProblem::Topic
+        })
+    }
+}
+
 impl Place {
     fn open(
         &self,
@@ -174,7 +189,7 @@ impl delivery::Buckets for Places {
     }
 }
 
-/// Keys, topics and log groups cannot be asked, and are believed.
+/// Keys and log groups cannot be asked, and are believed; so are topics when nobody is notified.
 impl Destinations for Places {
     fn key_arn<'a>(
         &'a self,
@@ -188,7 +203,11 @@ impl Destinations for Places {
         &'a self,
         destination: trails::Destination<'a>,
     ) -> BoxFuture<'a, Result<(), DestinationProblem>> {
-        self.leave_markers(destination).boxed()
+        async move {
+            self.leave_markers(destination).await?;
+            self.tell_topic(destination).await
+        }
+        .boxed()
     }
 }
 
@@ -226,5 +245,7 @@ fn problem(refusal: &Refusal) -> DestinationProblem {
     }
 }
 
+/// What CloudTrail says to a topic to see whether it may.
+const VALIDATION: &str = "CloudTrail validation message.";
 /// The entry for every bucket that has none of its own.
 const ANY: &str = "*";

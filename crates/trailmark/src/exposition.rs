@@ -3,9 +3,13 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
+use delivery::{Status, Statuses};
 use door::Metrics;
 use lake::Lake;
-use log::EventLog;
+use log::{EventLog, Position};
+use tokio::sync::watch;
+
+use crate::deliveries::Deliveries;
 
 /// Where the numbers come from.
 #[derive(Debug)]
@@ -13,11 +17,19 @@ pub(crate) struct Exposition {
     door: Arc<Metrics>,
     log: Arc<dyn EventLog>,
     lake: Arc<Lake>,
+    deliveries: watch::Receiver<Arc<Statuses>>,
+    delivered_before: watch::Receiver<Position>,
 }
 
 impl Exposition {
-    pub(crate) fn new(door: Arc<Metrics>, log: Arc<dyn EventLog>, lake: Arc<Lake>) -> Self {
-        Self { door, log, lake }
+    pub(crate) fn new(
+        door: Arc<Metrics>,
+        log: Arc<dyn EventLog>,
+        lake: Arc<Lake>,
+        deliveries: &Deliveries,
+    ) -> Self {
+        let (delivered_before, deliveries) = (deliveries.committed(), deliveries.statuses());
+        Self { door, log, lake, deliveries, delivered_before }
     }
 
     /// The whole page.
@@ -27,7 +39,9 @@ impl Exposition {
         let durable = self.log.durable().borrow().0;
         let stats = self.lake.stats();
         let seconds = |us: u64| us as f64 / 1e6;
-        let numbers: [(&str, &str, &str, f64); 20] = [
+        let statuses = Arc::clone(&self.deliveries.borrow());
+        let waiting = |of: fn(&Status) -> u64| statuses.values().map(of).sum::<u64>() as f64;
+        let numbers: [(&str, &str, &str, f64); 25] = [
             ("counter", "log_frames_total", "Frames that were synced.", durable as f64),
             ("gauge", "log_bytes", "Bytes of the log on disk.", usage.bytes as f64),
             ("gauge", "log_bound_bytes", "Bytes at which the log refuses.", usage.bound as f64),
@@ -67,6 +81,36 @@ impl Exposition {
                 "lake_unreadable_total",
                 "Frames that are no record.",
                 stats.unreadable as f64,
+            ),
+            (
+                "gauge",
+                "delivery_waiting_files",
+                "Files that their buckets have not taken yet.",
+                waiting(|it| it.waiting_files),
+            ),
+            (
+                "gauge",
+                "delivery_waiting_bytes",
+                "Bytes of these files.",
+                waiting(|it| it.waiting_bytes),
+            ),
+            (
+                "gauge",
+                "delivery_failing_trails",
+                "Trails whose last write was refused.",
+                waiting(|it| u64::from(it.latest_delivery_error.is_some())),
+            ),
+            (
+                "gauge",
+                "delivery_stalled_trails",
+                "Trails whose quota of waiting files is used up.",
+                waiting(|it| u64::from(it.quota_exceeded)),
+            ),
+            (
+                "gauge",
+                "delivery_undecided_frames",
+                "Frames that deliveries may still read.",
+                durable.saturating_sub(self.delivered_before.borrow().0) as f64,
             ),
         ];
         for (kind, name, help, value) in numbers {

@@ -4,6 +4,7 @@
 //! Start at [`cli`] for what can be said, [`config`] for what can be set, [`serve`] for how the parts
 //! are joined.
 
+mod caller;
 mod cli;
 mod config;
 mod credentials;
@@ -12,6 +13,7 @@ mod destinations;
 mod exposition;
 mod followers;
 mod identities;
+mod notifications;
 mod serve;
 mod tail;
 mod verify;

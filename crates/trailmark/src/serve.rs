@@ -60,7 +60,9 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
     let window = Arc::new(Window::open(&config.data_dir, shared.as_ref()).await?);
     let buckets = open_buckets(&config, &ambient).await?.map(Arc::new);
-    let places = Places::new(buckets.clone(), &config.buckets, account, &ambient)?;
+    let notifier = config.notifications.notifier(&ambient)?;
+    let places =
+        Places::new(buckets.clone(), &config.buckets, account, notifier.clone(), &ambient)?;
     let places = Arc::new(places);
     let deliveries = deliveries::open(
         &config,
@@ -68,6 +70,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
             ambient: ambient.clone(),
             catalog: catalog.clone(),
             log: Arc::clone(&shared),
+            notifier,
             places: Arc::clone(&places),
         },
     )
@@ -77,7 +80,8 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     caught_up(&lake, &shared, &ambient).await;
 
     let metrics = Arc::new(Metrics::default());
-    let exposition = Exposition::new(Arc::clone(&metrics), Arc::clone(&shared), Arc::clone(&lake));
+    let exposition =
+        Exposition::new(Arc::clone(&metrics), Arc::clone(&shared), Arc::clone(&lake), &deliveries);
     let records = Records::new(Arc::clone(&shared), Arc::clone(&lake), window, ambient.clone());
     let tail = Tail::new(Arc::clone(&shared), ambient.clone());
     let trails = Trails {

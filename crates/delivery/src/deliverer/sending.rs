@@ -10,11 +10,23 @@ use tracing::{info, warn};
 use super::{Delivered, Deliverer};
 use crate::{Components, Error, Refusal, Target, destination::Object, spool::Spool};
 
-/// How a write went.
+/// How something went that was sent.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    sequence: u64,
-    result: Result<(), Refusal>,
+pub(crate) enum Outcome {
+    /// A file to its bucket.
+    File {
+        /// Which.
+        sequence: u64,
+        /// What the bucket said.
+        result: Result<(), Refusal>,
+    },
+    /// A message to a topic.
+    Message {
+        /// ARN of the trail.
+        trail: String,
+        /// What the topic said.
+        result: Result<(), Refusal>,
+    },
 }
 
 impl Deliverer {
@@ -31,7 +43,7 @@ impl Deliverer {
                     result = upload(&components, spool, &file) => result,
                     () = components.ambient.clock.sleep(timeout) => Err(Refusal::timed_out()),
                 };
-                Outcome { sequence, result }
+                Outcome::File { sequence, result }
             });
         }
     }
@@ -50,7 +62,15 @@ impl Deliverer {
         let now = self.now();
         let mut commit = DeliveryCommit::default();
         let (mut changed, mut gone, mut told) = (BTreeSet::new(), Vec::new(), Vec::new());
-        for Outcome { sequence, result } in outcomes {
+        for outcome in outcomes {
+            let (sequence, result) = match outcome {
+                Outcome::File { sequence, result } => (sequence, result),
+                Outcome::Message { trail, result } => {
+                    self.note_message(&trail, result);
+                    changed.insert(trail);
+                    continue;
+                }
+            };
             let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
             let status = self.backlog.statuses.entry(file.trail.clone()).or_default();
             let (code, success) = match result {
@@ -95,6 +115,7 @@ impl Deliverer {
                 }
             }
             if success && file.kind == FileKind::Log {
+                self.notify(&file);
                 let (trail_arn, bucket, key) = (file.trail.clone(), file.bucket, file.key);
                 told.push(Delivered { trail_arn, bucket, key });
             }
@@ -113,6 +134,50 @@ impl Deliverer {
         let spool = self.spool.clone();
         let remove = move || gone.into_iter().for_each(|it| spool.remove(it));
         spawn_blocking(remove).await.map_err(|_| Error::Stopping)
+    }
+}
+
+impl Deliverer {
+    /// Begins to tell the trail's topic of a log file.
+    fn notify(&mut self, file: &DeliveryFile) {
+        let Some(notifier) = self.components.notifier.clone() else { return };
+        let versions = self.reader.versions().iter();
+        let of_file =
+            versions.filter(|it| it.trail_arn == file.trail && it.version <= file.version);
+        let version = of_file.max_by_key(|it| it.version);
+        let Some(topic) = version.and_then(|it| it.sns_topic.clone()) else { return };
+        let message = serde_json::json!({"s3Bucket": file.bucket, "s3ObjectKey": [file.key]});
+        let (trail, timeout) = (file.trail.clone(), self.settings.put_timeout());
+        let clock = self.components.ambient.clock.clone();
+        self.uploads.spawn(async move {
+            let message = message.to_string();
+            let result = tokio::select! {
+                biased;
+                result = notifier.publish(&topic, &message) => result,
+                () = clock.sleep(timeout) => Err(Refusal::timed_out()),
+            };
+            Outcome::Message { trail, result }
+        });
+    }
+
+    fn note_message(&mut self, trail: &str, result: Result<(), Refusal>) {
+        let now = self.now();
+        let status = self.backlog.statuses.entry(trail.to_owned()).or_default();
+        status.latest_notification_attempt = Some(now);
+        match result {
+            Ok(()) => {
+                status.latest_notification = Some(now);
+                status.latest_notification_attempt_succeeded = Some(now);
+                status.latest_notification_error = None;
+            }
+            Err(refusal) => {
+                warn!(%trail, %refusal, "the topic was not told of a file");
+                // CloudTrail shows nothing of time-outs either.
+                if refusal.code.is_some() {
+                    status.latest_notification_error = refusal.code;
+                }
+            }
+        }
     }
 }
 

@@ -30,8 +30,8 @@ use testkit::ManualClock;
 use tokio::sync::watch;
 
 use crate::{
-    Buckets, Components, Deliverer, Destination, Refusal, Settings, Signers, Status, Target,
-    TrailVersion, Trails,
+    Buckets, Components, Deliverer, Destination, Notifier, Refusal, Settings, Signers, Status,
+    Target, TrailVersion, Trails,
 };
 
 pub(super) const ACCOUNT: &str = "123456789012";
@@ -237,6 +237,27 @@ impl Trails for AllTrails {
     }
 }
 
+/// Topics, one of which refuses.
+#[derive(Debug, Default)]
+pub(super) struct AllTopics(pub(super) Mutex<Vec<(String, String)>>);
+
+impl Notifier for AllTopics {
+    fn publish<'a>(
+        &'a self,
+        topic_arn: &'a str,
+        message: &'a str,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        async move {
+            if topic_arn.ends_with(":denies") {
+                return Err(Refusal::new("AuthorizationError", "no"));
+            }
+            self.0.lock().unwrap().push((topic_arn.to_owned(), message.to_owned()));
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
 /// The parts that outlive a process, and those of the one that runs.
 pub(super) struct House {
     pub(super) folder: TempDir,
@@ -244,6 +265,7 @@ pub(super) struct House {
     pub(super) clock: ManualClock,
     pub(super) log: Arc<LocalLog>,
     pub(super) buckets: Arc<AllBuckets>,
+    pub(super) topics: Arc<AllTopics>,
     trails: Arc<AllTrails>,
     pub(super) settings: Settings,
     pub(super) deliverer: Option<Deliverer>,
@@ -272,6 +294,7 @@ impl House {
             ambient,
             clock,
             buckets: Arc::default(),
+            topics: Arc::default(),
             trails,
             settings,
             deliverer: None,
@@ -291,6 +314,7 @@ impl House {
             buckets: Arc::clone(&self.buckets) as _,
             catalog: catalog.await.unwrap(),
             log: Arc::clone(&self.log) as _,
+            notifier: Some(Arc::clone(&self.topics) as _),
             signers: Arc::new(OneSigner),
             trails: Arc::clone(&self.trails) as _,
         };

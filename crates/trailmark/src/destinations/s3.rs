@@ -3,7 +3,7 @@
 //!
 //! Spec: Amazon S3 API Reference, "PutObject".
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use ambient::Clock;
 use anyhow::{Context as _, anyhow};
@@ -12,26 +12,24 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use delivery::{Object, Refusal, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, Uri, header::HeaderName};
-use http_body_util::{BodyExt as _, Limited};
 use jiff::SignedDuration;
-use object_store::{
-    ClientOptions,
-    aws::{AwsAuthorizer, AwsCredential},
-    client::{HttpClient, HttpConnector as _, HttpRequest, ReqwestConnector},
-};
+use object_store::client::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::settings::BucketSettings;
+use crate::{
+    caller::Caller,
+    credentials::{Credentials, secret},
+};
 
 /// An S3-compatible service, as one entry of the configuration reaches it.
 #[derive(Debug)]
 pub(crate) struct Service {
-    client: HttpClient,
+    caller: Caller,
     scheme: String,
     authority: String,
     region: String,
     virtual_host: bool,
-    credential: AwsCredential,
     acl: bool,
     sse_s3: bool,
     lock: Option<SignedDuration>,
@@ -54,22 +52,20 @@ impl Service {
         }
         let key_id =
             settings.access_key_id.clone().ok_or_else(|| anyhow!("set `access_key_id`"))?;
-        let options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_connect_timeout(CONNECT_MAX)
-            .with_timeout(REQUEST_MAX);
         let days = settings.object_lock_days.map(i64::from);
         Ok(Self {
-            client: ReqwestConnector::default().connect(&options)?,
+            caller: Caller::new(Credentials {
+                id: key_id,
+                secret: secret(
+                    settings.secret_access_key.as_ref(),
+                    settings.secret_access_key_file.as_deref(),
+                )?,
+                token: settings.session_token.clone(),
+            })?,
             scheme: scheme.to_string(),
             authority: authority.to_string(),
             region: settings.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
             virtual_host: settings.virtual_host,
-            credential: AwsCredential {
-                key_id,
-                secret_key: settings.secret()?,
-                token: settings.session_token.clone(),
-            },
             acl: !settings.no_acl,
             sse_s3: settings.sse_s3,
             lock: days.map(|it| SignedDuration::from_hours(it * 24)),
@@ -128,29 +124,20 @@ impl Service {
         kms_key: Option<&str>,
         object: Object,
     ) -> Result<(), Refusal> {
-        let mut request = self
+        let request = self
             .request(bucket, kms_key, object)
             .map_err(|error| Refusal::new("InvalidURI", error.to_string()))?;
-        AwsAuthorizer::new(&self.credential, "s3", &self.region).authorize(&mut request, None);
-        let sent = self.client.execute(request).await;
-        // As the time-outs of AWS, what never reached the service has no code.
-        let unheard = |reason: String| Refusal { code: None, reason };
-        let answer = sent.map_err(|error| unheard(chain(&error)))?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
-        let body = body.map_err(|error| unheard(error.to_string()))?.to_bytes();
-        let known = match status.as_u16() {
-            401 | 403 => Some("AccessDenied"),
-            404 => Some("NoSuchBucket"),
-            503 => Some("SlowDown"),
-            500.. => Some("InternalError"),
-            _ => None,
-        };
-        let words = String::from_utf8_lossy(&body);
-        Err(Refusal::of_answer(&format!("{status}: {words}"), known))
+        let sent = self.caller.send(request, "s3", &self.region).await;
+        sent.map_err(|failure| {
+            let known = match failure.status {
+                Some(401 | 403) => Some("AccessDenied"),
+                Some(404) => Some("NoSuchBucket"),
+                Some(503) => Some("SlowDown"),
+                Some(500..) => Some("InternalError"),
+                Some(_) | None => None,
+            };
+            Refusal::of_answer(&failure.words, known)
+        })
     }
 }
 
@@ -168,22 +155,6 @@ impl Writer for Bucket {
     }
 }
 
-/// The error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
-}
-
 /// What a path of S3 escapes, as signatures want it.
 const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
-/// Bytes of an answer that are read: its document of error.
-const ANSWER_MAX: usize = 64 << 10;
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// How long a request may take: longer than any delivery waits for one.
-const REQUEST_MAX: Duration = Duration::from_secs(600);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, path::PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use record::AccountId;
 use serde::{Deserialize, Serialize};
 
@@ -67,24 +67,5 @@ impl BucketSettings {
             AccountId::parse(text).map_err(|reason| anyhow!("the account id `{text}` {reason}"))
         };
         self.accounts.iter().map(account).collect()
-    }
-
-    /// The secret, from where it is.
-    ///
-    /// # Errors
-    /// When it is missing or its file cannot be read.
-    pub(crate) fn secret(&self) -> anyhow::Result<String> {
-        match (&self.secret_access_key, &self.secret_access_key_file) {
-            (Some(secret), None) => Ok(secret.clone()),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| anyhow!("cannot read `{}`: {error}", file.display()))?;
-                Ok(text.trim().to_owned())
-            }
-            (None, None) => bail!("set `secret_access_key` or `secret_access_key_file`"),
-            (Some(_), Some(_)) => {
-                bail!("set `secret_access_key` or `secret_access_key_file`, not both")
-            }
-        }
     }
 }

@@ -152,8 +152,16 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_tampering_is_seen() {
 }
 
 #[test]
-fn a_bucket_of_another_s3_gets_the_same_and_both_verifiers_name_what_was_changed() {
-    let moto = Moto::start();
+fn a_bucket_of_moto_gets_the_same_and_both_verifiers_name_what_was_changed() {
+    judge_bucket_of(&Moto::start());
+}
+
+#[test]
+fn a_bucket_of_ministack_gets_the_same_and_both_verifiers_name_what_was_changed() {
+    judge_bucket_of(&Moto::start_ministack());
+}
+
+fn judge_bucket_of(moto: &Moto) {
     let mut deployment = Deployment::start(&[
         ("TRAILMARK_DOOR__UPSTREAMS__S3__URL", &moto.endpoint),
         ("TRAILMARK_BUCKETS__AUDIT-LOGS__ENDPOINT", &moto.endpoint),
@@ -191,4 +199,54 @@ fn a_trail_may_write_to_a_folder_that_the_operator_names() {
         let calls = records(evidence.path());
         calls.iter().any(|it| it["eventName"] == "GetCallerIdentity").then_some(())
     });
+}
+
+#[test]
+fn a_topic_of_another_sns_hears_of_each_file() {
+    let moto = Moto::start();
+    let server = Server::start_with(
+        &[
+            "--upstream",
+            &format!("sns={}", moto.endpoint),
+            "--upstream",
+            &format!("sqs={}", moto.endpoint),
+        ],
+        &[
+            FAST,
+            ("TRAILMARK_NOTIFICATIONS__SNS_ENDPOINT", &moto.endpoint),
+            ("TRAILMARK_NOTIFICATIONS__ACCESS_KEY_ID", "test"),
+            ("TRAILMARK_NOTIFICATIONS__SECRET_ACCESS_KEY", "test"),
+        ],
+    );
+    let said = server.python(
+        r#"
+import boto3, json
+s3, sns, sqs, trails = (boto3.client(it) for it in ("s3", "sns", "sqs", "cloudtrail"))
+s3.create_bucket(Bucket="audit-logs")
+try:
+    trails.create_trail(Name="audit", S3BucketName="audit-logs", SnsTopicName="files")
+    raise SystemExit("a topic that is not there was taken")
+except trails.exceptions.InsufficientSnsTopicPolicyException:
+    pass
+topic = sns.create_topic(Name="files")["TopicArn"]
+queue = sqs.create_queue(QueueName="files")["QueueUrl"]
+arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+trails.create_trail(Name="audit", S3BucketName="audit-logs", SnsTopicName=topic)
+trails.start_logging(Name="audit")
+heard = []
+for _ in range(60):
+    for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", []):
+        heard.append(json.loads(message["Body"])["Message"])
+    if len(heard) > 1:
+        break
+assert heard[0] == "CloudTrail validation message.", heard
+told = json.loads(heard[1])
+assert told["s3Bucket"] == "audit-logs", told
+s3.head_object(Bucket="audit-logs", Key=told["s3ObjectKey"][0])
+assert "LatestNotificationTime" in trails.get_trail_status(Name="audit")
+print("heard")
+"#,
+    );
+    assert_eq!(said.trim(), "heard");
 }

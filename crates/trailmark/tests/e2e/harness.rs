@@ -197,7 +197,7 @@ impl Drop for Server {
     }
 }
 
-/// A test AWS to forward to. Killed when dropped.
+/// A test AWS to forward to and to write to. Killed when dropped.
 pub(crate) struct Moto {
     child: Child,
     /// Where it listens.
@@ -208,12 +208,22 @@ impl Moto {
     /// Starts it and waits until it accepts connections.
     pub(crate) fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(venv().join("bin/moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(venv().join("bin/moto_server"));
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        Self::wait_for(&mut command, port)
+    }
+
+    /// Starts another one, which shares nothing with the first.
+    pub(crate) fn start_ministack() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(venv().join("bin/ministack"));
+        command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
+        command.env("SERVICES", "s3");
+        Self::wait_for(&mut command, port)
+    }
+
+    fn wait_for(command: &mut Command, port: u16) -> Self {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "the test AWS did not start");

@@ -1,0 +1,101 @@
+//! Requests of our own to AWS-compatible services: signed, sent once, and what was refused.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use object_store::{
+    ClientOptions,
+    aws::{AwsAuthorizer, AwsCredential},
+    client::{HttpClient, HttpConnector as _, HttpRequest, ReqwestConnector},
+};
+
+use crate::credentials::Credentials;
+
+/// Sends requests as one access key.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    client: HttpClient,
+    credential: AwsCredential,
+}
+
+/// Why a request was not answered well.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The status of the answer; none when there was none.
+    pub(crate) status: Option<u16>,
+    /// The status and what the answer said, or why there was none.
+    pub(crate) words: String,
+}
+
+impl Caller {
+    /// Sends with this access key.
+    ///
+    /// # Errors
+    /// When the system has no root certificates.
+    pub(crate) fn new(key: Credentials) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: client()?,
+            credential: AwsCredential { key_id: key.id, secret_key: key.secret, token: key.token },
+        })
+    }
+
+    /// Signs and sends a request, whose answer nobody needs.
+    ///
+    /// # Errors
+    /// [`Failure`] when there was no answer, or one that refuses.
+    pub(crate) async fn send(
+        &self,
+        mut request: HttpRequest,
+        service: &str,
+        region: &str,
+    ) -> Result<(), Failure> {
+        AwsAuthorizer::new(&self.credential, service, region).authorize(&mut request, None);
+        send(&self.client, request).await
+    }
+}
+
+/// A client without a key.
+///
+/// # Errors
+/// When the system has no root certificates.
+pub(crate) fn client() -> anyhow::Result<HttpClient> {
+    let options = ClientOptions::new()
+        .with_allow_http(true)
+        .with_connect_timeout(CONNECT_MAX)
+        .with_timeout(REQUEST_MAX);
+    Ok(ReqwestConnector::default().connect(&options)?)
+}
+
+/// Sends a request as it is, whose answer nobody needs.
+///
+/// # Errors
+/// [`Failure`] when there was no answer, or one that refuses.
+pub(crate) async fn send(client: &HttpClient, request: HttpRequest) -> Result<(), Failure> {
+    let unheard = |words: String| Failure { status: None, words };
+    let answer = client.execute(request).await.map_err(|error| unheard(chain(&error)))?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
+    let body = body.map_err(|error| unheard(error.to_string()))?.to_bytes();
+    let words = format!("{status}: {}", String::from_utf8_lossy(&body));
+    Err(Failure { status: Some(status.as_u16()), words })
+}
+
+/// The error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
+
+/// Bytes of an answer that are read: its document of error.
+const ANSWER_MAX: usize = 64 << 10;
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// How long a request may take: longer than any delivery waits for one.
+const REQUEST_MAX: Duration = Duration::from_secs(600);
