@@ -1,10 +1,12 @@
 //! For tests only: clocks that a test drives, randomness with a seed, generators of realistic
-//! records.
+//! records, a bucket for verifiers to read.
 
+mod bucket_server;
 mod clock;
 mod random;
 pub mod records;
 
+pub use bucket_server::BucketServer;
 pub use clock::ManualClock;
 pub use random::SeededRandom;
 
