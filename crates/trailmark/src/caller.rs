@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use object_store::{
     ClientOptions,
@@ -45,12 +46,25 @@ impl Caller {
     /// [`Failure`] when there was no answer, or one that refuses.
     pub(crate) async fn send(
         &self,
-        mut request: HttpRequest,
+        request: HttpRequest,
         service: &str,
         region: &str,
     ) -> Result<(), Failure> {
+        self.ask(request, service, region).await.map(drop)
+    }
+
+    /// Signs and sends a request, and gives the body of the answer.
+    ///
+    /// # Errors
+    /// [`Failure`] when there was no answer, or one that refuses.
+    pub(crate) async fn ask(
+        &self,
+        mut request: HttpRequest,
+        service: &str,
+        region: &str,
+    ) -> Result<Bytes, Failure> {
         AwsAuthorizer::new(&self.credential, service, region).authorize(&mut request, None);
-        send(&self.client, request).await
+        ask(&self.client, request).await
     }
 }
 
@@ -71,14 +85,18 @@ pub(crate) fn client() -> anyhow::Result<HttpClient> {
 /// # Errors
 /// [`Failure`] when there was no answer, or one that refuses.
 pub(crate) async fn send(client: &HttpClient, request: HttpRequest) -> Result<(), Failure> {
+    ask(client, request).await.map(drop)
+}
+
+async fn ask(client: &HttpClient, request: HttpRequest) -> Result<Bytes, Failure> {
     let unheard = |words: String| Failure { status: None, words };
     let answer = client.execute(request).await.map_err(|error| unheard(chain(&error)))?;
     let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
     let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
     let body = body.map_err(|error| unheard(error.to_string()))?.to_bytes();
+    if status.is_success() {
+        return Ok(body);
+    }
     let words = format!("{status}: {}", String::from_utf8_lossy(&body));
     Err(Failure { status: Some(status.as_u16()), words })
 }
@@ -94,8 +112,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// Bytes of an answer that are read: its document of error.
-const ANSWER_MAX: usize = 64 << 10;
+/// More than any answer has that we ask for.
+const ANSWER_MAX: usize = 16 << 20;
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How long a request may take: longer than any delivery waits for one.
 const REQUEST_MAX: Duration = Duration::from_secs(600);

@@ -49,6 +49,14 @@ Without --earlier-report or --endpoint nobody can tell that the newest digests w
 Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else those
 of AWS_PROFILE in AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials.")]
     Verify(Verify),
+    /// Look at every trail and its bucket as an auditor would, and say what to do
+    #[command(after_help = "Examples:
+  trailmark check
+  trailmark check --endpoint-url aws --json
+  trailmark check --s3-endpoint-url http://127.0.0.1:3900
+
+Exits with 1 when something fails. Credentials are found as for `trailmark verify`.")]
+    Check(Check),
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:
   trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
@@ -103,6 +111,29 @@ pub(crate) struct Serve {
     /// Write the server's own messages as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+/// `trailmark check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Where CloudTrail answers; `aws` for AWS itself [default: $AWS_ENDPOINT_URL, else
+    /// http://127.0.0.1:7171]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:7171"
+    )]
+    pub(crate) endpoint_url: String,
+    /// Where S3 answers [default: $AWS_ENDPOINT_URL_S3, else as CloudTrail]
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3")]
+    pub(crate) s3_endpoint_url: Option<String>,
+    /// The region to ask [default: $AWS_REGION, else us-east-1]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// The findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `trailmark tail`.

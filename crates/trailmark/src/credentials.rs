@@ -85,6 +85,13 @@ pub(crate) fn secret(given: Option<&String>, file: Option<&Path>) -> anyhow::Res
     }
 }
 
+/// The region of the environment.
+pub(crate) fn region() -> Option<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()))
+}
+
 /// A setting of a profile in the text of a credentials file.
 fn setting(text: &str, profile: &str, name: &str) -> Option<String> {
     let mut within = false;

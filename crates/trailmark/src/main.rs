@@ -5,7 +5,9 @@
 //! are joined.
 
 mod caller;
+mod check;
 mod cli;
+mod cloudtrail;
 mod config;
 mod credentials;
 mod deliveries;
@@ -49,6 +51,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(options) => serve::run(options).await,
         Command::Tail(options) => tail::run(options).await,
+        Command::Check(options) => check::run(options).await,
         Command::Verify(options) => verify::run(options).await,
         Command::VerifyProof(options) => verify_proof::run(&options),
         Command::Witness(options) => witness::run(options).await,

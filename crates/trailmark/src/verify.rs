@@ -3,7 +3,6 @@
 //! Lives here: the order of the work, spread over all cores. What is good and what is not is decided
 //! in `integrity::verify`; where bytes come from is [`source`]'s, where keys come from [`keys`]'s.
 
-mod cloudtrail;
 mod keys;
 mod progress;
 mod source;

@@ -11,13 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{
-    cli::Verify,
-    verify::{
-        cloudtrail::CloudTrail,
-        source::{Source, region},
-    },
-};
+use crate::{cli::Verify, cloudtrail::CloudTrail, credentials::region, verify::source::Source};
 
 /// What is trusted, and what is known from outside.
 #[derive(Debug, Default)]

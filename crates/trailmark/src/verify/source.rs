@@ -20,7 +20,10 @@ use object_store::{
     path::Path,
 };
 
-use crate::{cli::Verify, credentials::Credentials};
+use crate::{
+    cli::Verify,
+    credentials::{Credentials, region},
+};
 
 /// A folder or a bucket.
 #[derive(Debug)]
@@ -385,13 +388,6 @@ fn regions(
         }
         Ok(found)
     })
-}
-
-/// The region of the environment.
-pub(crate) fn region() -> Option<String> {
-    ["AWS_REGION", "AWS_DEFAULT_REGION"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()))
 }
 
 /// Any of these says that credentials come from a service.

@@ -138,6 +138,17 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_tampering_is_seen() {
     assert!(status.get("LatestDeliveryError").is_none(), "{status}");
     assert!(status["LatestDigestDeliveryTime"].is_number(), "{status}");
 
+    let output = deployment.server.trailmark_raw(&["check", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = report["findings"].as_array().unwrap();
+    let state =
+        |check: &str| found.iter().find(|it| it["check"] == check).unwrap()["state"].clone();
+    for check in ["all-regions", "delivery", "validation", "public-access", "dedicated-bucket"] {
+        assert_eq!(state(check), "pass", "{report}");
+    }
+    assert_eq!(state("write-once"), "fail", "{report}");
+    assert!(!output.status.success());
+
     let copy = deployment.server.folder().join("copy");
     deployment.server.aws(&["s3", "sync", "--quiet", "s3://audit-logs", copy.to_str().unwrap()]);
     let calls = records(&copy);

@@ -1,0 +1,90 @@
+//! Calls of AWS's JSON APIs that commands make, signed with the caller's credentials.
+
+use anyhow::{Context as _, anyhow};
+use http::Request;
+use serde_json::Value;
+
+use crate::{
+    caller::{Caller, Failure},
+    credentials::Credentials,
+};
+
+/// Calls CloudTrail, and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct CloudTrail {
+    endpoint: String,
+    caller: Caller,
+}
+
+impl CloudTrail {
+    /// Calls `endpoint`, or AWS itself when that is `aws`.
+    pub(crate) fn new(endpoint: &str) -> anyhow::Result<Self> {
+        let credentials = Credentials::of_environment()?
+            .ok_or_else(|| anyhow!("no credentials: set AWS_ACCESS_KEY_ID or AWS_PROFILE"))?;
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        Ok(Self { endpoint, caller: Caller::new(credentials)? })
+    }
+
+    /// Makes one call of CloudTrail and gives its answer.
+    pub(crate) async fn call(
+        &self,
+        region: &str,
+        operation: &str,
+        request: &Value,
+    ) -> anyhow::Result<Value> {
+        let asked = self.ask("cloudtrail", CLOUDTRAIL, region, operation, request).await?;
+        asked.map_err(|failure| {
+            anyhow!("{operation} at {} failed: {}", self.endpoint, failure.words)
+        })
+    }
+
+    /// The organization that the caller is in, as `DescribeOrganization` tells; refused when in none.
+    pub(crate) async fn organization(&self) -> anyhow::Result<Result<Value, Failure>> {
+        let (target, request) = (ORGANIZATIONS, Value::Object(serde_json::Map::new()));
+        self.ask("organizations", target, "us-east-1", "DescribeOrganization", &request).await
+    }
+
+    async fn ask(
+        &self,
+        service: &str,
+        target: &str,
+        region: &str,
+        operation: &str,
+        request: &Value,
+    ) -> anyhow::Result<Result<Value, Failure>> {
+        let url = match self.endpoint.as_str() {
+            "aws" => format!("https://{service}.{region}.amazonaws.com/"),
+            endpoint => format!("{endpoint}/"),
+        };
+        let request = Request::post(&url)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("{target}.{operation}"))
+            .body(serde_json::to_vec(request)?.into())
+            .with_context(|| format!("`{url}` is no URL"))?;
+        Ok(match self.caller.ask(request, service, region).await {
+            Ok(answer) => Ok(serde_json::from_slice(&answer)
+                .with_context(|| format!("the answer to {operation} at {url} is no JSON"))?),
+            Err(failure) => Err(failure),
+        })
+    }
+
+    /// Reads something of a bucket, such as its `versioning`, by path style; the XML.
+    pub(crate) async fn bucket(
+        &self,
+        region: &str,
+        bucket: &str,
+        query: &str,
+    ) -> anyhow::Result<Result<String, Failure>> {
+        let url = match self.endpoint.as_str() {
+            "aws" => format!("https://s3.{region}.amazonaws.com/{bucket}?{query}"),
+            endpoint => format!("{endpoint}/{bucket}?{query}"),
+        };
+        let request = Request::get(&url).body(Vec::new().into());
+        let request = request.with_context(|| format!("`{url}` is no URL"))?;
+        let answer = self.caller.ask(request, "s3", region).await;
+        Ok(answer.map(|it| String::from_utf8_lossy(&it).into_owned()))
+    }
+}
+
+const CLOUDTRAIL: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
+const ORGANIZATIONS: &str = "AWSOrganizationsV20161128";
