@@ -31,8 +31,12 @@ impl Asked<'_> {
             Error::AccountExists(_)
             | Error::AccountFixed { .. }
             | Error::AccountUnknown(_)
+            | Error::AlreadyInOrganization(_)
             | Error::Damaged { .. }
             | Error::Database(_)
+            | Error::DelegateExists(_)
+            | Error::DelegateLimit { .. }
+            | Error::DelegateUnknown(_)
             | Error::Io { .. }
             | Error::KeyExists(_)
             | Error::KeyForm
@@ -41,9 +45,12 @@ impl Asked<'_> {
             | Error::MasterKeyForm
             | Error::MasterKeyMissing(_)
             | Error::MasterKeyWrong
+            | Error::MemberLimit { .. }
+            | Error::MemberUnknown(_)
             | Error::NameForm { .. }
             | Error::Newer { .. }
             | Error::Sealing(_)
+            | Error::ServiceDelegated(_)
             | Error::UserExists(_)
             | Error::UserName(_)
             | Error::UserUnknown { .. } => return internal(error),
