@@ -11,6 +11,22 @@ impl Asked<'_> {
     pub(super) fn refused(&self, error: Error) -> Fault {
         let account = self.account;
         let (code, message) = match &error {
+            Error::DelegateExists(account) => (
+                ErrorCode::AccountRegisteredException,
+                format!("Account {account} is registered as a delegated administrator already."),
+            ),
+            Error::DelegateLimit { max, .. } => (
+                ErrorCode::DelegatedAdminAccountLimitExceededException,
+                format!("An organization can have at most {max} delegated administrators."),
+            ),
+            Error::DelegateUnknown(account) => (
+                ErrorCode::AccountNotRegisteredException,
+                format!("Account {account} is not registered as a delegated administrator."),
+            ),
+            Error::MemberUnknown(account) => (
+                ErrorCode::AccountNotFoundException,
+                format!("Account {account} is not a member of the organization."),
+            ),
             Error::TagLimit { max, .. } => (
                 ErrorCode::TagsLimitExceededException,
                 format!("A resource can have at most {max} tags."),
@@ -34,9 +50,6 @@ impl Asked<'_> {
             | Error::AlreadyInOrganization(_)
             | Error::Damaged { .. }
             | Error::Database(_)
-            | Error::DelegateExists(_)
-            | Error::DelegateLimit { .. }
-            | Error::DelegateUnknown(_)
             | Error::Io { .. }
             | Error::KeyExists(_)
             | Error::KeyForm
@@ -46,7 +59,6 @@ impl Asked<'_> {
             | Error::MasterKeyMissing(_)
             | Error::MasterKeyWrong
             | Error::MemberLimit { .. }
-            | Error::MemberUnknown(_)
             | Error::NameForm { .. }
             | Error::Newer { .. }
             | Error::Sealing(_)
