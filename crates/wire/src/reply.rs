@@ -55,11 +55,10 @@ pub fn error(protocol: Protocol, fault: &Fault, request_id: &str) -> Response<Bo
     let body = match protocol {
         // CloudTrail spells it with a capital letter, and every SDK reads both.
         Protocol::Json10 | Protocol::Json11 => {
-            let mut body = json!({ "__type": code, "Message": message });
-            for (name, value) in extras {
-                body[*name] = value.as_str().into();
-            }
-            body.to_string().into_bytes()
+            let members = [("__type", code), ("Message", message)].into_iter();
+            let extras = extras.iter().map(|(name, value)| (*name, value));
+            let members = members.chain(extras).map(|(name, it)| (name.to_owned(), json!(it)));
+            Value::Object(members.collect()).to_string().into_bytes()
         }
         Protocol::RestJson => json!({ "message": message }).to_string().into_bytes(),
         Protocol::RpcV2Cbor => cbor::write(&json!({ "__type": code, "message": message })),
