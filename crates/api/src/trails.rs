@@ -68,7 +68,7 @@ pub(crate) use self::{
 };
 pub use self::{
     destinations::{Anywhere, Destination, DestinationProblem, Destinations},
-    organizations::{NoOrganization, Organization, Organizations},
+    organizations::{Organization, Organizations},
 };
 
 /// What operations on trails need.

@@ -34,16 +34,6 @@ pub trait Organizations: Debug + Send + Sync {
     fn of(&self, account: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>>;
 }
 
-/// No account belongs to any.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoOrganization;
-
-impl Organizations for NoOrganization {
-    fn of(&self, _: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>> {
-        async { Ok(None) }.boxed()
-    }
-}
-
 /// The organizations of the catalog.
 impl Organizations for Catalog {
     fn of(&self, account: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>> {

@@ -112,6 +112,23 @@ print("shared")
 "#,
     );
     assert_eq!(said.trim(), "shared");
+    server.aws(&[
+        "cloudtrail",
+        "create-trail",
+        "--name",
+        "second",
+        "--s3-bucket-name",
+        "ledger",
+        "--is-organization-trail",
+    ]);
+    let member = ["--profile", &format!("root-{INVITED}")];
+    let seen = server.aws_json(&[&["cloudtrail", "describe-trails"], &member[..]].concat());
+    let arn = seen["trailList"][0]["TrailARN"].as_str().unwrap();
+    assert_eq!(arn, "arn:aws:cloudtrail:us-east-1:123456789012:trail/second");
+    let refused =
+        server.aws_raw(&[&["cloudtrail", "delete-trail", "--name", arn], &member[..]].concat());
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("NotOrganizationMasterAccountException"), "{words}");
     let recorded = server.lookup("EventName", "CreateAccount");
     assert_eq!(recorded.len(), 1);
     assert_eq!(recorded[0]["eventSource"], "organizations.amazonaws.com");
