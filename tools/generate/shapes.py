@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 
-SERVICES = ["cloudtrail", "cloudtrail-data", "sts"]
+SERVICES = ["cloudtrail", "cloudtrail-data", "organizations", "sts"]
 KEYWORDS = {"type", "match", "ref", "use", "move", "self", "where", "in", "loop", "mod", "fn"}
 
 

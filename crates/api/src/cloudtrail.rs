@@ -21,10 +21,12 @@ use crate::{
     fault::{Fault, common, fault, internal, refused},
     lookup_events::lookup_events,
     trails::{
-        Asked, Trails, add_tags, create_trail, delete_trail, describe_trails, get_event_selectors,
+        Asked, Trails, add_tags, create_trail, delete_trail,
+        deregister_organization_delegated_admin, describe_trails, get_event_selectors,
         get_insight_selectors, get_trail, get_trail_status, list_public_keys, list_tags,
-        list_trails, put_event_selectors, put_insight_selectors, remove_tags, start_logging,
-        stop_logging, update_trail,
+        list_trails, put_event_selectors, put_insight_selectors,
+        register_organization_delegated_admin, remove_tags, start_logging, stop_logging,
+        update_trail,
     },
 };
 
@@ -67,6 +69,9 @@ impl CloudTrail {
             Operation::AddTags => shown(add_tags(asked, loosely(request)?).await?),
             Operation::CreateTrail => shown(create_trail(asked, read(request)?).await?),
             Operation::DeleteTrail => shown(delete_trail(asked, read(request)?).await?),
+            Operation::DeregisterOrganizationDelegatedAdmin => {
+                shown(deregister_organization_delegated_admin(asked, read(request)?).await?)
+            }
             Operation::DescribeTrails => shown(describe_trails(asked, read(request)?).await?),
             Operation::GetEventSelectors => {
                 shown(get_event_selectors(asked, read(request)?).await?)
@@ -87,6 +92,9 @@ impl CloudTrail {
             Operation::PutInsightSelectors => {
                 shown(put_insight_selectors(asked, read(request)?).await?)
             }
+            Operation::RegisterOrganizationDelegatedAdmin => {
+                shown(register_organization_delegated_admin(asked, read(request)?).await?)
+            }
             Operation::RemoveTags => shown(remove_tags(asked, read(request)?).await?),
             Operation::StartLogging => shown(start_logging(asked, read(request)?).await?),
             Operation::StopLogging => shown(stop_logging(asked, read(request)?).await?),
@@ -99,7 +107,6 @@ impl CloudTrail {
             | Operation::DeleteDashboard
             | Operation::DeleteEventDataStore
             | Operation::DeleteResourcePolicy
-            | Operation::DeregisterOrganizationDelegatedAdmin
             | Operation::DescribeQuery
             | Operation::DisableFederation
             | Operation::EnableFederation
@@ -121,7 +128,6 @@ impl CloudTrail {
             | Operation::ListQueries
             | Operation::PutEventConfiguration
             | Operation::PutResourcePolicy
-            | Operation::RegisterOrganizationDelegatedAdmin
             | Operation::RestoreEventDataStore
             | Operation::SearchSampleQueries
             | Operation::StartDashboardRefresh

@@ -4,13 +4,14 @@
 //! Lives elsewhere: how requests and answers are spelt (`wire`), who may call (`door`), where records
 //! are kept (`log`, `lake`).
 //!
-//! Start at [`CloudTrail`], [`Trails`] and [`Records`].
+//! Start at [`CloudTrail`], [`Trails`], [`Organizations`] and [`Records`].
 
 mod body;
 mod cloudtrail;
 mod cloudtrail_data;
 mod fault;
 mod lookup_events;
+mod organizations;
 pub mod records;
 mod sts;
 mod tail;
@@ -19,6 +20,7 @@ pub mod trails;
 
 pub use cloudtrail::CloudTrail;
 pub use cloudtrail_data::CloudTrailData;
+pub use organizations::Organizations;
 pub use records::{KeepBeforeTrim, Records, Window};
 pub use sts::Sts;
 pub use tail::Tail;

@@ -13,6 +13,7 @@
 
 mod add_tags;
 mod create_trail;
+mod delegated_admins;
 mod delete_trail;
 mod describe_trails;
 mod destinations;
@@ -44,17 +45,30 @@ use log::EventLog;
 use record::AccountId;
 
 pub(crate) use self::{
-    add_tags::add_tags, create_trail::create_trail, delete_trail::delete_trail,
-    describe_trails::describe_trails, get_event_selectors::get_event_selectors,
-    get_insight_selectors::get_insight_selectors, get_trail::get_trail,
-    get_trail_status::get_trail_status, list_public_keys::list_public_keys, list_tags::list_tags,
-    list_trails::list_trails, put_event_selectors::put_event_selectors,
-    put_insight_selectors::put_insight_selectors, remove_tags::remove_tags,
-    start_logging::start_logging, stop_logging::stop_logging, update_trail::update_trail,
+    add_tags::add_tags,
+    create_trail::create_trail,
+    delegated_admins::{
+        deregister_organization_delegated_admin, register_organization_delegated_admin,
+    },
+    delete_trail::delete_trail,
+    describe_trails::describe_trails,
+    get_event_selectors::get_event_selectors,
+    get_insight_selectors::get_insight_selectors,
+    get_trail::get_trail,
+    get_trail_status::get_trail_status,
+    list_public_keys::list_public_keys,
+    list_tags::list_tags,
+    list_trails::list_trails,
+    put_event_selectors::put_event_selectors,
+    put_insight_selectors::put_insight_selectors,
+    remove_tags::remove_tags,
+    start_logging::start_logging,
+    stop_logging::stop_logging,
+    update_trail::update_trail,
 };
 pub use self::{
     destinations::{Anywhere, Destination, DestinationProblem, Destinations},
-    organizations::{NoOrganization, Organization, Organizations},
+    organizations::{Organization, Organizations},
 };
 
 /// What operations on trails need.

@@ -62,10 +62,7 @@ impl Catalog {
         name: &str,
         is_own: bool,
     ) -> Result<Account, Error> {
-        if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control)
-        {
-            return Err(Error::NameForm { max: NAME_MAX });
-        }
+        check_name(name)?;
         let created = self.now_ms();
         let done = sqlx::query(
             "INSERT INTO accounts (id, name, is_own, created) VALUES ($1, $2, $3, $4) \
@@ -91,6 +88,13 @@ impl Catalog {
             .map(drop)
             .ok_or(Error::AccountUnknown(id))
     }
+}
+
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Error::NameForm { max: NAME_MAX });
+    }
+    Ok(())
 }
 
 /// Reads an account id as the tables keep it.

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/1_identities.sql"),
     include_str!("../migrations/2_trails.sql"),
     include_str!("../migrations/3_delivery.sql"),
+    include_str!("../migrations/4_organizations.sql"),
 ];
 
 /// SQLite has one writer at a time; more connections only help readers.

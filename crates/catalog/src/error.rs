@@ -24,6 +24,9 @@ pub enum Error {
     /// Create the account first.
     #[error("unknown account {0}")]
     AccountUnknown(AccountId),
+    /// It must leave that one first.
+    #[error("account {0} is a member of an organization already")]
+    AlreadyInOrganization(AccountId),
     /// What the file holds is not what was written there. Restore it from a copy.
     #[error("the catalog is damaged: {what} of `{of}`")]
     Damaged {
@@ -35,6 +38,20 @@ pub enum Error {
     /// The database refused. Worth retrying when it is busy; else see its own words.
     #[error("the catalog's database failed")]
     Database(#[from] sqlx::Error),
+    /// Nothing to do: the account is registered.
+    #[error("account {0} is a delegated administrator of the service already")]
+    DelegateExists(AccountId),
+    /// Deregister another one first.
+    #[error("`{service}` already has {max} delegated administrators")]
+    DelegateLimit {
+        /// Service principal.
+        service: String,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Nothing to do: the account is not registered.
+    #[error("account {0} is no delegated administrator of the service")]
+    DelegateUnknown(AccountId),
     /// The operating system refused.
     #[error("cannot {action} {}", .path.display())]
     Io {
@@ -73,6 +90,15 @@ pub enum Error {
     /// Use the key with which the catalog was created.
     #[error("the master key is not the one that this catalog was created with")]
     MasterKeyWrong,
+    /// The organization is full.
+    #[error("an organization may have {max} accounts")]
+    MemberLimit {
+        /// How many there may be.
+        max: usize,
+    },
+    /// Check the id; the account may exist outside the organization.
+    #[error("account {0} is no member of the organization")]
+    MemberUnknown(AccountId),
     /// A setting or account name is empty or too long.
     #[error("a name is 1 to {max} printable characters")]
     NameForm {
@@ -90,6 +116,9 @@ pub enum Error {
     /// Cryptography failed where it cannot for input alone.
     #[error("cannot {0}")]
     Sealing(&'static str),
+    /// Deregister its delegated administrators first.
+    #[error("`{0}` has delegated administrators")]
+    ServiceDelegated(String),
     /// Remove a tag first.
     #[error("`{of}` may have {max} tags")]
     TagLimit {

@@ -1,7 +1,7 @@
 //! Control-plane state: who may call, who owns what, and how far each consumer has come.
 //!
 //! Lives here: accounts, users, access keys with sealed secrets, sessions learnt from answers, owners
-//! of resources, trails and their versions, what trails have to deliver, signing keys, cursors,
+//! of resources, organizations, trails and their versions, what trails have to deliver, signing keys, cursors,
 //! settings; all in one SQLite file that several processes may open.
 //! Lives elsewhere: what a policy document means (`wire::iam`), the records themselves (`log`,
 //! `lake`), the buckets' contents (`buckets`).
@@ -17,6 +17,7 @@ mod error;
 mod fresh;
 mod key;
 mod lookup;
+mod organization;
 mod owner;
 mod seal;
 mod session;
@@ -40,6 +41,10 @@ pub use crate::{
     error::Error,
     key::{AccessKey, KeyStatus, NewKey, Principal},
     lookup::{Credential, Known},
+    organization::{
+        AccountRequest, DELEGATES_MAX, Delegate, FeatureSet, Joined, MEMBERS_MAX, Member,
+        Organization, ServiceAccess,
+    },
     seal::{MasterKey, Secret},
     session::Session,
     signing_key::{NewSigningKey, PrivateKey, SigningKey},

@@ -29,6 +29,7 @@ mod kept_signers;
 mod kept_trails;
 mod lanes;
 mod log_file;
+mod members;
 mod settings;
 mod spool;
 mod status;

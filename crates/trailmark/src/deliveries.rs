@@ -1,14 +1,12 @@
 //! Joins deliveries with what they need: trails and keys of the catalog, buckets, the log.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use ambient::Ambient;
 use anyhow::Context as _;
 use catalog::Catalog;
-use delivery::{Deliverer, KeptSigners, KeptTrails, Members, Notifier, Statuses};
-use futures::{FutureExt as _, future::BoxFuture};
+use delivery::{Deliverer, KeptSigners, KeptTrails, Notifier, Statuses};
 use log::{EventLog, Position};
-use record::AccountId;
 use tokio::sync::watch;
 
 use crate::{config::Config, destinations::Places};
@@ -34,7 +32,8 @@ pub(crate) struct Deliveries {
 /// When catalog or disk cannot be read.
 pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Result<Deliveries> {
     let Components { ambient, catalog, log, notifier, places } = components;
-    let trails = KeptTrails::open(catalog.clone(), Arc::new(Alone), ambient.clone()).await;
+    let trails =
+        KeptTrails::open(catalog.clone(), Arc::new(catalog.clone()), ambient.clone()).await;
     let trails = Arc::new(trails.context("cannot read the trails")?);
     let components = delivery::Components {
         buckets: places,
@@ -67,15 +66,5 @@ impl Deliveries {
             () = self.deliverer.run() => {}
             () = self.trails.follow() => {}
         }
-    }
-}
-
-/// No organization has members.
-#[derive(Debug)]
-struct Alone;
-
-impl Members for Alone {
-    fn of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<BTreeSet<AccountId>, delivery::Error>> {
-        async { Ok(BTreeSet::new()) }.boxed()
     }
 }

@@ -11,8 +11,8 @@ use std::{
 use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
 use api::{
-    CloudTrail, CloudTrailData, KeepBeforeTrim, Records, Sts, Tail, Trailmark, Trails, Window,
-    trails::NoOrganization,
+    CloudTrail, CloudTrailData, KeepBeforeTrim, Organizations, Records, Sts, Tail, Trailmark,
+    Trails, Window,
 };
 use buckets::Buckets;
 use catalog::{Catalog, FixedKey, Secret, Wanted};
@@ -88,12 +88,13 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         catalog: catalog.clone(),
         log: Arc::clone(&shared),
         destinations: places,
-        organizations: Arc::new(NoOrganization),
+        organizations: Arc::new(catalog.clone()),
         have_insights: false,
     };
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
         ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake), trails)) as _),
         ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData) as _),
+        ("organizations".to_owned(), Arc::new(Organizations::new(catalog.clone())) as _),
         ("sts".to_owned(), Arc::new(Sts) as _),
         ("trailmark".to_owned(), Arc::new(Trailmark::new(records, tail)) as _),
     ]);

@@ -28,7 +28,8 @@ pub struct Fault {
     pub message: String,
     /// The HTTP status.
     pub status: StatusCode,
-    /// Further elements of S3's `<Error>`, in order. The other protocols have none.
+    /// Further elements of S3's `<Error>`, in order, or members of a JSON error, such as `Reason`. The
+    /// other protocols have none.
     pub extras: Vec<(&'static str, String)>,
 }
 
@@ -54,7 +55,10 @@ pub fn error(protocol: Protocol, fault: &Fault, request_id: &str) -> Response<Bo
     let body = match protocol {
         // CloudTrail spells it with a capital letter, and every SDK reads both.
         Protocol::Json10 | Protocol::Json11 => {
-            json!({ "__type": code, "Message": message }).to_string().into_bytes()
+            let members = [("__type", code), ("Message", message)].into_iter();
+            let extras = extras.iter().map(|(name, value)| (*name, value));
+            let members = members.chain(extras).map(|(name, it)| (name.to_owned(), json!(it)));
+            Value::Object(members.collect()).to_string().into_bytes()
         }
         Protocol::RestJson => json!({ "message": message }).to_string().into_bytes(),
         Protocol::RpcV2Cbor => cbor::write(&json!({ "__type": code, "message": message })),

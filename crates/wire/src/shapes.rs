@@ -14,6 +14,9 @@ pub mod cloudtrail;
 #[path = "generated/cloudtrail_data.rs"]
 #[allow(missing_docs, reason = "generated; AWS documents its members")]
 pub mod cloudtrail_data;
+#[path = "generated/organizations.rs"]
+#[allow(missing_docs, reason = "generated; AWS documents its members")]
+pub mod organizations;
 #[path = "generated/sts.rs"]
 #[allow(missing_docs, reason = "generated; AWS documents its members")]
 pub mod sts;

@@ -11,6 +11,22 @@ impl Asked<'_> {
     pub(super) fn refused(&self, error: Error) -> Fault {
         let account = self.account;
         let (code, message) = match &error {
+            Error::DelegateExists(account) => (
+                ErrorCode::AccountRegisteredException,
+                format!("Account {account} is registered as a delegated administrator already."),
+            ),
+            Error::DelegateLimit { max, .. } => (
+                ErrorCode::DelegatedAdminAccountLimitExceededException,
+                format!("An organization can have at most {max} delegated administrators."),
+            ),
+            Error::DelegateUnknown(account) => (
+                ErrorCode::AccountNotRegisteredException,
+                format!("Account {account} is not registered as a delegated administrator."),
+            ),
+            Error::MemberUnknown(account) => (
+                ErrorCode::AccountNotFoundException,
+                format!("Account {account} is not a member of the organization."),
+            ),
             Error::TagLimit { max, .. } => (
                 ErrorCode::TagsLimitExceededException,
                 format!("A resource can have at most {max} tags."),
@@ -31,6 +47,7 @@ impl Asked<'_> {
             Error::AccountExists(_)
             | Error::AccountFixed { .. }
             | Error::AccountUnknown(_)
+            | Error::AlreadyInOrganization(_)
             | Error::Damaged { .. }
             | Error::Database(_)
             | Error::Io { .. }
@@ -41,9 +58,11 @@ impl Asked<'_> {
             | Error::MasterKeyForm
             | Error::MasterKeyMissing(_)
             | Error::MasterKeyWrong
+            | Error::MemberLimit { .. }
             | Error::NameForm { .. }
             | Error::Newer { .. }
             | Error::Sealing(_)
+            | Error::ServiceDelegated(_)
             | Error::UserExists(_)
             | Error::UserName(_)
             | Error::UserUnknown { .. } => return internal(error),

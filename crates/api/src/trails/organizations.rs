@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 
+use catalog::{Catalog, FeatureSet};
 use futures::{FutureExt as _, future::BoxFuture};
 use record::AccountId;
 use wire::{answer::BoxError, shapes::cloudtrail::ErrorCode};
@@ -33,13 +34,25 @@ pub trait Organizations: Debug + Send + Sync {
     fn of(&self, account: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>>;
 }
 
-/// No account belongs to any.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoOrganization;
-
-impl Organizations for NoOrganization {
-    fn of(&self, _: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>> {
-        async { Ok(None) }.boxed()
+/// The organizations of the catalog.
+impl Organizations for Catalog {
+    fn of(&self, account: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>> {
+        async move {
+            let Some(found) = self.organization_of(account).await? else { return Ok(None) };
+            let delegates = self.delegates(&found.id).await?.into_iter();
+            let services = self.service_access(&found.id).await?;
+            Ok(Some(Organization {
+                management: found.management,
+                delegated: delegates
+                    .filter(|it| it.service == CLOUDTRAIL)
+                    .map(|it| it.account)
+                    .collect(),
+                has_all_features: found.feature_set == FeatureSet::All,
+                trusts_cloudtrail: services.iter().any(|it| it.service == CLOUDTRAIL),
+                id: found.id,
+            }))
+        }
+        .boxed()
     }
 }
 
@@ -59,28 +72,44 @@ impl Asked<'_> {
     /// # Errors
     /// AWS's for every reason why it may not.
     pub(super) async fn organization_to_act_for(&self) -> Result<Organization, Fault> {
+        let organization = self.organization_with_all_features().await?;
+        if !organization.administers(self.account) {
+            return Err(not_management());
+        }
+        organization.check_trust()?;
+        Ok(organization)
+    }
+
+    /// The organization whose delegated administrators the caller may choose.
+    ///
+    /// # Errors
+    /// AWS's for every reason why it may not.
+    pub(super) async fn organization_to_govern(&self) -> Result<Organization, Fault> {
+        let organization = self.organization_with_all_features().await?;
+        if organization.management != self.account {
+            return Err(fault(
+                ErrorCode::NotOrganizationManagementAccountException,
+                "Only the management account of the organization can do this.",
+            ));
+        }
+        organization.check_trust()?;
+        Ok(organization)
+    }
+
+    async fn organization_with_all_features(&self) -> Result<Organization, Fault> {
         let organization = self.organization().await?.ok_or_else(|| {
             fault(
                 ErrorCode::OrganizationsNotInUseException,
                 "Your account is not a member of an organization.",
             )
         })?;
-        if !organization.has_all_features {
-            return Err(fault(
-                ErrorCode::OrganizationNotInAllFeaturesModeException,
-                "All features must be enabled in the organization.",
-            ));
+        if organization.has_all_features {
+            return Ok(organization);
         }
-        if !organization.administers(self.account) {
-            return Err(not_management());
-        }
-        if !organization.trusts_cloudtrail {
-            return Err(fault(
-                ErrorCode::CloudTrailAccessNotEnabledException,
-                "Trusted access must be enabled between AWS CloudTrail and AWS Organizations.",
-            ));
-        }
-        Ok(organization)
+        Err(fault(
+            ErrorCode::OrganizationNotInAllFeaturesModeException,
+            "All features must be enabled in the organization.",
+        ))
     }
 }
 
@@ -88,6 +117,16 @@ impl Organization {
     /// Whether `account` may change organization trails.
     pub(super) fn administers(&self, account: AccountId) -> bool {
         self.management == account || self.delegated.contains(&account)
+    }
+
+    fn check_trust(&self) -> Result<(), Fault> {
+        if self.trusts_cloudtrail {
+            return Ok(());
+        }
+        Err(fault(
+            ErrorCode::CloudTrailAccessNotEnabledException,
+            "Trusted access must be enabled between AWS CloudTrail and AWS Organizations.",
+        ))
     }
 }
 
@@ -97,3 +136,6 @@ pub(super) fn not_management() -> Fault {
         "Only the management account or a delegated administrator of the organization can do this.",
     )
 }
+
+/// The service principal of CloudTrail.
+pub(super) const CLOUDTRAIL: &str = "cloudtrail.amazonaws.com";

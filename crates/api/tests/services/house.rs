@@ -23,12 +23,10 @@ use record::{AccountId, Identity};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trailmark_api::{
-    CloudTrail, CloudTrailData, Records, Sts, Tail, Trailmark, Trails, Window,
-    trails::{
-        Anywhere, Destination, DestinationProblem, Destinations, Organization, Organizations,
-    },
+    CloudTrail, CloudTrailData, Organizations, Records, Sts, Tail, Trailmark, Trails, Window,
+    trails::{Anywhere, Destination, DestinationProblem, Destinations},
 };
-use wire::answer::{Answer, Body, BoxError, Call, Caller, full};
+use wire::answer::{Answer, Body, Call, Caller, full};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -50,8 +48,8 @@ pub(crate) struct House {
     pub(crate) trailmark: Trailmark,
     pub(crate) catalog: Catalog,
     pub(crate) destinations: Arc<Outside>,
-    pub(crate) organizations: Arc<Members>,
     cloudtrail: CloudTrail,
+    organizations: Organizations,
 }
 
 /// Buckets, topics and keys of a test: all is well until it says otherwise.
@@ -77,18 +75,6 @@ impl Destinations for Outside {
         self.asked.lock().unwrap().push(format!("{of:?}"));
         let problem = self.problem.lock().unwrap().take();
         async { problem.map_or(Ok(()), Err) }.boxed()
-    }
-}
-
-/// The one organization of a test, with its members.
-#[derive(Debug, Default)]
-pub(crate) struct Members(pub(crate) Mutex<Option<(Organization, Vec<AccountId>)>>);
-
-impl Organizations for Members {
-    fn of(&self, account: AccountId) -> BoxFuture<'_, Result<Option<Organization>, BoxError>> {
-        let known = self.0.lock().unwrap().clone();
-        let found = known.filter(|(_, members)| members.contains(&account)).map(|(it, _)| it);
-        async { Ok(found) }.boxed()
     }
 }
 
@@ -134,15 +120,16 @@ impl House {
         let trailmark = Trailmark::new(records, Tail::new(Arc::clone(&log), ambient.clone()));
         let master = MasterKey::in_folder(path).unwrap();
         let catalog = Catalog::open(path, master, ambient).await.unwrap();
-        let (destinations, organizations) = (Arc::<Outside>::default(), Arc::<Members>::default());
+        let destinations = Arc::<Outside>::default();
         let trails = Trails {
             catalog: catalog.clone(),
             log: Arc::clone(&log),
             destinations: Arc::clone(&destinations) as _,
-            organizations: Arc::clone(&organizations) as _,
+            organizations: Arc::new(catalog.clone()),
             have_insights: true,
         };
         let cloudtrail = CloudTrail::new(Arc::clone(&lake), trails);
+        let organizations = Organizations::new(catalog.clone());
         Self {
             folder,
             log,
@@ -151,8 +138,8 @@ impl House {
             trailmark,
             catalog,
             destinations,
-            organizations,
             cloudtrail,
+            organizations,
         }
     }
 
@@ -211,15 +198,18 @@ impl House {
     ) -> Result<Value, Refusal> {
         let mut call = call("cloudtrail", operation, who, request.to_string().into());
         region.clone_into(&mut call.region);
-        let (status, answer) = read(self.cloudtrail.answer(call).await.response).await;
-        if status == StatusCode::OK {
-            return Ok(answer);
-        }
-        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
-        let refusal = Refusal { code: text("__type"), message: text("Message") };
-        let expected = if refusal.code == "InternalFailure" { 500 } else { 400 };
-        assert_eq!(status.as_u16(), expected, "{answer}");
-        Err(refusal)
+        understood(self.cloudtrail.answer(call).await.response).await
+    }
+
+    /// Calls an operation of `organizations` as a user of an account.
+    pub(crate) async fn organize(
+        &self,
+        who: &str,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Value, Refusal> {
+        let call = call("organizations", operation, who, request.to_string().into());
+        understood(self.organizations.answer(call).await.response).await
     }
 
     /// The event ids of every page, and how many pages there were.
@@ -258,6 +248,7 @@ impl House {
 pub(crate) struct Refusal {
     pub(crate) code: String,
     pub(crate) message: String,
+    pub(crate) reason: Option<String>,
 }
 
 pub(crate) async fn sts(operation: &str) -> (StatusCode, String) {
@@ -299,6 +290,23 @@ async fn read(response: http::Response<Body>) -> (StatusCode, Value) {
     assert_eq!(retry, status == StatusCode::SERVICE_UNAVAILABLE);
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&bytes).unwrap())
+}
+
+/// What an operation answers, or why it refuses.
+async fn understood(response: http::Response<Body>) -> Result<Value, Refusal> {
+    let (status, answer) = read(response).await;
+    if status == StatusCode::OK {
+        return Ok(answer);
+    }
+    let text = |name: &str| answer[name].as_str().map(str::to_owned);
+    let refusal = Refusal {
+        code: text("__type").unwrap(),
+        message: text("Message").unwrap(),
+        reason: text("Reason"),
+    };
+    let expected = if refusal.code == "InternalFailure" { 500 } else { 400 };
+    assert_eq!(status.as_u16(), expected, "{answer}");
+    Err(refusal)
 }
 
 pub(crate) fn ids(answer: &Value) -> Vec<String> {

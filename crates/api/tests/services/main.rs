@@ -4,6 +4,7 @@
 mod bulk;
 mod history;
 mod house;
+mod organizations;
 mod others;
 mod trails;
 mod trails_organization;

@@ -24,6 +24,7 @@ mod hostile;
 mod hours;
 mod limits;
 mod newcomer;
+mod organizations;
 mod raw;
 mod shutdown;
 mod trails;

@@ -59,6 +59,15 @@ fn errors_have_the_shape_of_their_protocol() {
 }
 
 #[test]
+fn a_json_error_has_the_members_that_its_model_adds() {
+    let extras = vec![("Reason", "INVALID_NEXT_TOKEN".to_owned())];
+    let fault = Fault { extras, ..Fault::new("Invalid", "No.", StatusCode::BAD_REQUEST) };
+    let body = bytes(error(Protocol::Json11, &fault, "id").into_body());
+    let expected = r#"{"__type":"Invalid","Message":"No.","Reason":"INVALID_NEXT_TOKEN"}"#;
+    assert_eq!(String::from_utf8(body).unwrap(), expected);
+}
+
+#[test]
 fn what_is_written_is_read_as_the_same_error() {
     for protocol in PROTOCOLS {
         let fault = Fault::new("NotFound", "a <b> & \u{1}c", StatusCode::NOT_FOUND);

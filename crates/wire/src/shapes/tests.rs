@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cloudtrail, cloudtrail_data, sts, *};
+use super::{cloudtrail, cloudtrail_data, organizations, sts, *};
 
 #[track_caller]
 fn check(value: Value, expected: &str) {
@@ -53,6 +53,7 @@ fn a_request_is_read_with_timestamps_and_unknown_members() {
 fn operations_and_errors_are_those_of_the_models() {
     assert_eq!(cloudtrail::Operation::ALL.len(), 60);
     assert_eq!(cloudtrail_data::Operation::ALL.len(), 1);
+    assert_eq!(organizations::Operation::ALL.len(), 63);
     assert_eq!(sts::Operation::ALL.len(), 11);
     let error = cloudtrail::ErrorCode::from_word("TrailNotFoundException").unwrap();
     assert_eq!(error.status(), http::StatusCode::BAD_REQUEST);
@@ -69,6 +70,11 @@ fn every_pattern_compiles() {
         cloudtrail::CreateDashboardRequest::SHAPE.patterns(),
         cloudtrail::CreateChannelRequest::SHAPE.patterns(),
         cloudtrail_data::PutAuditEventsRequest::SHAPE.patterns(),
+        organizations::CreateAccountRequest::SHAPE.patterns(),
+        organizations::DescribeCreateAccountStatusRequest::SHAPE.patterns(),
+        organizations::InviteAccountToOrganizationRequest::SHAPE.patterns(),
+        organizations::ListDelegatedAdministratorsRequest::SHAPE.patterns(),
+        organizations::RegisterDelegatedAdministratorRequest::SHAPE.patterns(),
         sts::AssumeRoleRequest::SHAPE.patterns(),
         sts::GetFederationTokenRequest::SHAPE.patterns(),
     ];
