@@ -14,6 +14,8 @@ mod disk;
 mod error;
 mod index;
 mod listing;
+mod lock;
+mod own_writes;
 mod service;
 mod store;
 
@@ -23,8 +25,12 @@ use ambient::Ambient;
 use record::AccountId;
 use serde::{Deserialize, Serialize};
 
-pub use crate::error::Error;
 use crate::store::Store;
+pub use crate::{
+    error::Error,
+    lock::{ObjectLock, Retention, RetentionMode},
+    own_writes::{OwnPut, Refused},
+};
 
 /// How the embedded S3 is reached.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -27,6 +27,7 @@ use s3s::{
 };
 use tracing::{Dispatch, dispatcher, error, warn};
 
+pub(crate) use self::properties::USER_METADATA_MAX;
 use crate::{error::Fault, store::Store};
 
 /// What the operations need to know of a call beside its input.

@@ -16,7 +16,8 @@ use crate::{
     Error,
     disk::{Blob, Disk, Draft, sync_folder},
     error::{Fault, refuse},
-    index::{Bucket, Index, Object, Put, WhenEtag},
+    index::{Bucket, Index, Object, Put, Relock, WhenEtag},
+    lock::{Key, ObjectLock},
     service::Facts,
 };
 
@@ -98,7 +99,8 @@ impl Store {
         let store = Arc::clone(self);
         to_the_end(async move {
             object.meta.blobs = drafts.iter().map(|it| it.blob().clone()).collect();
-            let put = store.index.put_object(&bucket, &key, &object, &when).await;
+            let unlock = store.unlock(false);
+            let put = store.index.put_object(&bucket, &key, &object, &when, unlock).await;
             match put {
                 Ok(Put::Done(gone)) => {
                     entrust(drafts);
@@ -116,6 +118,23 @@ impl Store {
             }
         })
         .await
+    }
+
+    /// Changes an object's lock to what `change` makes of it. Goes on to its end when the caller
+    /// leaves.
+    pub(crate) async fn relock(
+        self: &Arc<Self>,
+        place: (&str, &str),
+        change: impl FnOnce(&ObjectLock) -> Option<ObjectLock> + Send + 'static,
+    ) -> Result<Relock, Error> {
+        let (bucket, key) = (place.0.to_owned(), place.1.to_owned());
+        let store = Arc::clone(self);
+        to_the_end(async move { store.index.relock(&bucket, &key, change).await }).await
+    }
+
+    /// How a caller comes to locks now.
+    pub(crate) fn unlock(&self, bypasses_governance: bool) -> Key {
+        Key { now: self.ambient.clock.now(), bypasses_governance }
     }
 
     /// Milliseconds since 1970.

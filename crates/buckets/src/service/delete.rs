@@ -12,13 +12,13 @@ use s3s::{
 
 use super::{
     Facts,
-    conditions::{of_write, precondition_failed},
+    conditions::{LOCKED, locked, of_write, precondition_failed},
     get::check_version,
 };
 use crate::{
     Error,
     error::{Fault, refuse},
-    index::WhenEtag,
+    index::{Delete, WhenEtag},
     store::{Store, to_the_end},
 };
 
@@ -39,11 +39,13 @@ pub(super) async fn delete_object(
         ));
     }
     let when = of_write(input.if_match.as_ref(), None)?;
-    let held = delete(store, input.bucket, vec![(input.key, when)]).await?;
-    if held.contains(&false) {
-        return Err(precondition_failed());
+    let bypasses = input.bypass_governance_retention.unwrap_or(false);
+    let outcomes = delete(store, input.bucket, vec![(input.key, when)], bypasses).await?;
+    match outcomes.first() {
+        Some(Delete::Locked) => Err(locked()),
+        Some(Delete::Precondition) => Err(precondition_failed()),
+        Some(Delete::Done) | None => Ok(DeleteObjectOutput::default()),
     }
-    Ok(DeleteObjectOutput::default())
 }
 
 pub(super) async fn delete_objects(
@@ -74,14 +76,17 @@ pub(super) async fn delete_objects(
         };
         keys.push((object.key, when));
     }
-    let held = delete(store, input.bucket, keys.clone()).await?;
+    let bypasses = input.bypass_governance_retention.unwrap_or(false);
+    let outcomes = delete(store, input.bucket, keys.clone(), bypasses).await?;
     let mut deleted = Vec::new();
-    for ((key, _), held) in keys.into_iter().zip(held) {
-        if held {
-            deleted.push(DeletedObject { key: Some(key), ..Default::default() });
-        } else {
-            let words = "At least one of the pre-conditions you specified did not hold";
-            errors.push(refused(key, None, "PreconditionFailed", words));
+    for ((key, _), outcome) in keys.into_iter().zip(outcomes) {
+        match outcome {
+            Delete::Done => deleted.push(DeletedObject { key: Some(key), ..Default::default() }),
+            Delete::Locked => errors.push(refused(key, None, "AccessDenied", LOCKED)),
+            Delete::Precondition => {
+                let words = "At least one of the pre-conditions you specified did not hold";
+                errors.push(refused(key, None, "PreconditionFailed", words));
+            }
         }
     }
     let is_quiet = input.delete.quiet.unwrap_or(false);
@@ -96,12 +101,14 @@ async fn delete(
     store: &Arc<Store>,
     bucket: String,
     keys: Vec<(String, WhenEtag)>,
-) -> Result<Vec<bool>, Error> {
+    bypasses_governance: bool,
+) -> Result<Vec<Delete>, Error> {
     let store = Arc::clone(store);
     to_the_end(async move {
-        let (held, gone) = store.index.delete_objects(&bucket, &keys).await?;
+        let unlock = store.unlock(bypasses_governance);
+        let (outcomes, gone) = store.index.delete_objects(&bucket, &keys, unlock).await?;
         store.disk.discard(gone).await;
-        Ok(held)
+        Ok(outcomes)
     })
     .await
 }

@@ -51,6 +51,8 @@ pub(super) async fn create_bucket(
         region: region(facts, constraint.as_deref())?,
         created: store.now_ms(),
         tags: None,
+        policy: None,
+        lock: None,
     };
     if store.read(|all| all.values().filter(|it| it.account == facts.account).count())
         >= BUCKETS_MAX

@@ -23,6 +23,7 @@ use crate::{
     disk::Draft,
     error::{Fault, refuse},
     index::{Complete, Meta, Object, Part, PartFile, PartMeta, Put, Upload, UploadMeta},
+    lock::ObjectLock,
     store::{Store, to_the_end},
 };
 
@@ -77,7 +78,7 @@ pub(super) async fn create_multipart_upload(
         bucket: input.bucket,
         key: input.key,
         initiated: store.now_ms(),
-        meta: UploadMeta { properties, algorithm, kind },
+        meta: UploadMeta { properties, algorithm, kind, lock: ObjectLock::default() },
     };
     store.index.create_upload(&upload).await?;
     Ok(CreateMultipartUploadOutput {
@@ -173,7 +174,8 @@ pub(super) async fn complete_multipart_upload(
     tell_checksum!(output, &checksum);
     let finisher = Arc::clone(store);
     let completed = to_the_end(async move {
-        let completed = finisher.index.complete_upload(&upload, &object, &when).await?;
+        let unlock = finisher.unlock(false);
+        let completed = finisher.index.complete_upload(&upload, &object, &when, unlock).await?;
         if let Complete::Put(Put::Done(gone)) = &completed {
             finisher.disk.discard(gone.clone()).await;
         }
