@@ -6,7 +6,8 @@
 //!
 //! Start at [`Buckets::open`]. Inside: `answer` takes a call to `s3s` and back, `service` holds the
 //! operations, `index` and `disk` keep what was put.
-//! Spec: Amazon S3 API Reference. Without versions, bucket policies, ACLs, encryption, lifecycle.
+//! Spec: Amazon S3 API Reference. Without versions, ACLs, encryption, lifecycle. An object under a lock
+//! cannot be replaced either, for want of versions.
 
 mod answer;
 mod digest;
@@ -16,6 +17,7 @@ mod index;
 mod listing;
 mod lock;
 mod own_writes;
+mod policy;
 mod service;
 mod store;
 
@@ -30,6 +32,7 @@ pub use crate::{
     error::Error,
     lock::{ObjectLock, Retention, RetentionMode},
     own_writes::{OwnPut, Refused},
+    policy::PolicyRefusal,
 };
 
 /// How the embedded S3 is reached.

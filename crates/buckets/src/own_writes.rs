@@ -1,7 +1,7 @@
 //! Writes of our own: what trails deliver into the embedded S3, without a call through the door, and
 //! so without a record.
 //!
-//! Lives elsewhere: whether a trail may write into a bucket (bucket policies).
+//! Lives elsewhere: whether a trail may write into a bucket ([`Buckets::may_deliver`]).
 //! Start at [`Buckets::put_own`].
 
 use bytes::Bytes;

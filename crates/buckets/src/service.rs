@@ -7,8 +7,10 @@ mod copy;
 mod delete;
 mod get;
 mod lists;
+mod lock;
 mod manage;
 mod multipart;
+mod policy;
 mod properties;
 mod put;
 mod stated;
@@ -81,6 +83,14 @@ operations! {
     lists::list_objects(ListObjectsInput) -> ListObjectsOutput;
     lists::list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
     lists::list_parts(ListPartsInput) -> ListPartsOutput;
+    lock::get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
+    lock::get_object_lock_configuration(GetObjectLockConfigurationInput)
+        -> GetObjectLockConfigurationOutput;
+    lock::get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput;
+    lock::put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
+    lock::put_object_lock_configuration(PutObjectLockConfigurationInput)
+        -> PutObjectLockConfigurationOutput;
+    lock::put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
     manage::create_bucket(CreateBucketInput) -> CreateBucketOutput;
     manage::delete_bucket(DeleteBucketInput) -> DeleteBucketOutput;
     manage::get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput;
@@ -92,6 +102,10 @@ operations! {
     multipart::create_multipart_upload(CreateMultipartUploadInput)
         -> CreateMultipartUploadOutput;
     multipart::upload_part(UploadPartInput) -> UploadPartOutput;
+    policy::delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+    policy::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
+    policy::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
+    policy::put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
     put::put_object(PutObjectInput) -> PutObjectOutput;
     stated::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput)
         -> GetBucketAccelerateConfigurationOutput;
@@ -105,16 +119,12 @@ operations! {
         -> GetBucketNotificationConfigurationOutput;
     stated::get_bucket_ownership_controls(GetBucketOwnershipControlsInput)
         -> GetBucketOwnershipControlsOutput;
-    stated::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
-    stated::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
     stated::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
     stated::get_bucket_request_payment(GetBucketRequestPaymentInput)
         -> GetBucketRequestPaymentOutput;
     stated::get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
     stated::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
     stated::get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
-    stated::get_object_lock_configuration(GetObjectLockConfigurationInput)
-        -> GetObjectLockConfigurationOutput;
     stated::get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
     tags::delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
     tags::delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;

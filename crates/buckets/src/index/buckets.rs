@@ -4,7 +4,7 @@ use record::AccountId;
 use sqlx::Row as _;
 
 use super::{Index, from_json, to_json, uploads::abandon};
-use crate::{Error, lock::BucketLock};
+use crate::{Error, lock::BucketLock, policy::BucketPolicy};
 
 /// A bucket.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,8 +16,7 @@ pub(crate) struct Bucket {
     pub(crate) created: i64,
     /// `None` when it has no tag set.
     pub(crate) tags: Option<Vec<(String, String)>>,
-    /// As it was put.
-    pub(crate) policy: Option<String>,
+    pub(crate) policy: Option<BucketPolicy>,
     /// `None` when objects cannot be locked.
     pub(crate) lock: Option<BucketLock>,
 }
@@ -47,14 +46,17 @@ impl Index {
             .map(|row| {
                 let tags: Option<String> = row.try_get("tags")?;
                 let lock: Option<String> = row.try_get("lock")?;
+                let name: String = row.try_get("name")?;
+                let policy = row.try_get::<Option<String>, _>("policy")?;
+                let policy = policy.map(|it| BucketPolicy::parse(&it, &name)).transpose();
                 Ok(Bucket {
-                    name: row.try_get("name")?,
+                    name,
                     account: AccountId::parse(row.try_get("account")?)
                         .map_err(|_| Error::Damaged("an account id is not twelve digits"))?,
                     region: row.try_get("region")?,
                     created: row.try_get("created")?,
                     tags: tags.map(|it| from_json(&it)).transpose()?,
-                    policy: row.try_get("policy")?,
+                    policy: policy.map_err(|_| Error::Damaged("a bucket policy cannot be read"))?,
                     lock: lock.map(|it| from_json(&it)).transpose()?,
                 })
             })

@@ -14,9 +14,10 @@ use super::{
     Facts,
     conditions::{OfRead, check_put, no_such_key},
     get::{self, Asked, check_version, whole},
+    lock::read_lock,
     multipart,
     properties::{checked, read_properties},
-    put::{PUT_MAX, refuse_lock, too_large},
+    put::{PUT_MAX, too_large},
     refuse_acl, refuse_encryption,
     told::{etag, tell_checksum, time_in_seconds},
 };
@@ -33,7 +34,7 @@ pub(super) async fn copy_object(
     facts: &Facts,
     mut input: CopyObjectInput,
 ) -> Result<CopyObjectOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.bucket(facts, &input.bucket)?;
     let is_granted = input.grant_full_control.is_some()
         || input.grant_read.is_some()
         || input.grant_read_acp.is_some()
@@ -43,7 +44,7 @@ pub(super) async fn copy_object(
         input.server_side_encryption.as_ref(),
         input.sse_customer_algorithm.as_ref().or(input.copy_source_sse_customer_algorithm.as_ref()),
     )?;
-    refuse_lock(input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some())?;
+    let lock = read_lock!(input).of_new(&bucket, store.ambient.clock.now())?;
     let (from_bucket, from_key) = source(store, facts, &input.copy_source)?;
     let replaces = input.metadata_directive.as_ref().is_some_and(|it| it.as_str() == "REPLACE");
     let retags = input.tagging_directive.as_ref().is_some_and(|it| it.as_str() == "REPLACE");
@@ -97,6 +98,7 @@ pub(super) async fn copy_object(
         meta: Meta {
             properties: checked(properties)?,
             checksum: checksum.clone(),
+            lock,
             ..Meta::default()
         },
     };
