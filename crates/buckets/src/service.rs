@@ -30,13 +30,21 @@ use s3s::{
 use tracing::{Dispatch, dispatcher, error, warn};
 
 pub(crate) use self::properties::USER_METADATA_MAX;
-use crate::{error::Fault, store::Store};
+use crate::{
+    access::{Errand, Visitor},
+    error::Fault,
+    store::Store,
+};
 
 /// What the operations need to know of a call beside its input.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     /// Whose buckets the caller uses.
     pub(crate) account: AccountId,
+    /// Who calls.
+    pub(crate) visitor: Arc<Visitor>,
+    /// For what.
+    pub(crate) errand: Errand,
     /// The region that the call was signed for.
     pub(crate) region: String,
     /// Whose the bucket must be, if the caller said so.
@@ -61,7 +69,8 @@ macro_rules! operations {
         impl S3 for Operations {
             $(
                 async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                    let facts = facts(&request.extensions)?;
+                    let mut facts = facts(&request.extensions)?;
+                    facts.errand = Errand::of(stringify!($name), &request.uri);
                     let result = $module::$name(&self.store, &facts, request.input).await;
                     answer(&facts, stringify!($name), result)
                 }

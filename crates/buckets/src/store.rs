@@ -64,16 +64,23 @@ impl Store {
         self.read(|all| all.get(name).cloned())
     }
 
-    /// A bucket that the caller may use.
+    /// A bucket with which the caller may do what it asks for.
     pub(crate) fn bucket(&self, facts: &Facts, name: &str) -> Result<Bucket, Fault> {
-        let Some(bucket) = self.find(name) else { return Err(no_such_bucket()) };
-        let is_meant =
-            facts.expected_owner.as_deref().is_none_or(|it| it == bucket.account.as_str());
-        if bucket.account == facts.account && is_meant {
+        let bucket = self.meant(facts, name)?;
+        let errand = &facts.errand;
+        if facts.visitor.may(&bucket, &errand.operation, errand.key.as_deref()) {
             Ok(bucket)
         } else {
-            Err(refuse(S3ErrorCode::AccessDenied, "Access Denied"))
+            Err(denied())
         }
+    }
+
+    /// A bucket that is the one that the caller means, whatever it may do with it.
+    pub(crate) fn meant(&self, facts: &Facts, name: &str) -> Result<Bucket, Fault> {
+        let Some(bucket) = self.find(name) else { return Err(no_such_bucket()) };
+        let expected = facts.expected_owner.as_deref();
+        let is_meant = expected.is_none_or(|it| it == bucket.account.as_str());
+        if is_meant { Ok(bucket) } else { Err(denied()) }
     }
 
     /// Asks something of all buckets, by name.
@@ -154,6 +161,10 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|_| Error::Torn)?
+}
+
+fn denied() -> Fault {
+    refuse(S3ErrorCode::AccessDenied, "Access Denied")
 }
 
 pub(crate) fn no_such_bucket() -> Fault {

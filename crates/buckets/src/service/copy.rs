@@ -22,6 +22,7 @@ use super::{
     told::{etag, tell_checksum, time_in_seconds},
 };
 use crate::{
+    access::Errand,
     digest::{Algorithm, Checksum, Digests, Hasher, Kind},
     disk::{Draft, Reading, WriteError},
     error::{Fault, refuse},
@@ -163,7 +164,8 @@ fn source(store: &Store, facts: &Facts, source: &CopySource) -> Result<(String, 
         return Err(refuse(S3ErrorCode::NotImplemented, "Access points are not implemented."));
     };
     // The expected owner is the one of the destination.
-    let facts = Facts { expected_owner: None, ..facts.clone() };
+    let errand = Errand { operation: "GetObject".to_owned(), key: Some(key.to_string()) };
+    let facts = Facts { expected_owner: None, errand, ..facts.clone() };
     store.bucket(&facts, bucket)?;
     check_version(version_id.as_deref())?;
     if key.is_empty() {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Error,
     error::{Fault, refuse},
-    index::{Delete, WhenEtag},
+    index::{Bucket, Delete, WhenEtag},
     store::{Store, to_the_end},
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn delete_object(
     facts: &Facts,
     input: DeleteObjectInput,
 ) -> Result<DeleteObjectOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.bucket(facts, &input.bucket)?;
     check_version(input.version_id.as_deref())?;
     if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
         return Err(refuse(
@@ -39,7 +39,7 @@ pub(super) async fn delete_object(
         ));
     }
     let when = of_write(input.if_match.as_ref(), None)?;
-    let bypasses = input.bypass_governance_retention.unwrap_or(false);
+    let bypasses = bypasses_governance(facts, &bucket, input.bypass_governance_retention);
     let outcomes = delete(store, input.bucket, vec![(input.key, when)], bypasses).await?;
     match outcomes.first() {
         Some(Delete::Locked) => Err(locked()),
@@ -53,7 +53,7 @@ pub(super) async fn delete_objects(
     facts: &Facts,
     input: DeleteObjectsInput,
 ) -> Result<DeleteObjectsOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.meant(facts, &input.bucket)?;
     let named = input.delete.objects;
     if named.is_empty() || named.len() > KEYS_MAX {
         return Err(refuse(
@@ -65,6 +65,10 @@ pub(super) async fn delete_objects(
     let mut errors = Vec::new();
     let mut keys = Vec::new();
     for object in named {
+        if !facts.visitor.may(&bucket, "DeleteObject", Some(&object.key)) {
+            errors.push(refused(object.key, object.version_id, "AccessDenied", "Access Denied"));
+            continue;
+        }
         if check_version(object.version_id.as_deref()).is_err() {
             let words = "The specified version does not exist.";
             errors.push(refused(object.key, object.version_id, "NoSuchVersion", words));
@@ -76,7 +80,7 @@ pub(super) async fn delete_objects(
         };
         keys.push((object.key, when));
     }
-    let bypasses = input.bypass_governance_retention.unwrap_or(false);
+    let bypasses = bypasses_governance(facts, &bucket, input.bypass_governance_retention);
     let outcomes = delete(store, input.bucket, keys.clone(), bypasses).await?;
     let mut deleted = Vec::new();
     for ((key, _), outcome) in keys.into_iter().zip(outcomes) {
@@ -95,6 +99,11 @@ pub(super) async fn delete_objects(
         errors: Some(errors),
         ..Default::default()
     })
+}
+
+/// Whether a retention in governance mode does not count: only for the bucket's own account.
+pub(super) fn bypasses_governance(facts: &Facts, bucket: &Bucket, asked: Option<bool>) -> bool {
+    asked.unwrap_or(false) && facts.account == bucket.account
 }
 
 async fn delete(

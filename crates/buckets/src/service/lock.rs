@@ -21,6 +21,7 @@ use s3s::{
 use super::{
     Facts,
     conditions::{locked, no_such_key},
+    delete::bypasses_governance,
     get::{check_version, find},
     told::time,
 };
@@ -110,7 +111,8 @@ pub(super) async fn put_object_retention(
     let bucket = store.bucket(facts, &input.bucket)?;
     check_version(input.version_id.as_deref())?;
     let given = input.retention.ok_or_else(malformed)?;
-    let unlock = store.unlock(input.bypass_governance_retention.unwrap_or(false));
+    let bypasses = bypasses_governance(facts, &bucket, input.bypass_governance_retention);
+    let unlock = store.unlock(bypasses);
     let mode = given.mode.as_ref().map(|it| it.as_str());
     let new = read_retention(mode, given.retain_until_date.as_ref(), unlock.now)?;
     let rule = move |old: &ObjectLock| {
