@@ -45,11 +45,10 @@ pub(super) async fn put_bucket_policy(
 ) -> Result<PutBucketPolicyOutput, Fault> {
     store.bucket(facts, &input.bucket)?;
     let policy = BucketPolicy::parse(&input.policy, &input.bucket).map_err(|reason| {
-        let words = match reason {
-            InvalidPolicy::Syntax => {
-                "Policies must be valid JSON and the first byte must be '{'".to_owned()
-            }
-            reason => reason.to_string(),
+        let words = if reason == InvalidPolicy::Syntax {
+            "Policies must be valid JSON and the first byte must be '{'".to_owned()
+        } else {
+            reason.to_string()
         };
         refuse(S3ErrorCode::MalformedPolicy, words)
     })?;

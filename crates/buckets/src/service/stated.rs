@@ -105,12 +105,12 @@ stated! {
     }
 
     get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput {
-        // Nobody but the owning account gets in.
+        // There are no ACLs to let anybody in; a bucket policy may.
         let all = PublicAccessBlockConfiguration {
             block_public_acls: Some(true),
-            block_public_policy: Some(true),
+            block_public_policy: Some(false),
             ignore_public_acls: Some(true),
-            restrict_public_buckets: Some(true),
+            restrict_public_buckets: Some(false),
         };
         Ok(GetPublicAccessBlockOutput { public_access_block_configuration: Some(all) })
     }

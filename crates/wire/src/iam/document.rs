@@ -22,12 +22,12 @@ pub enum InvalidPolicy {
     Both(&'static str),
     #[error("Effect must be Allow or Deny.")]
     Effect,
-    #[error("Invalid condition operator: {0}.")]
-    Operator(String),
     #[error("Policy has invalid action")]
     ForeignAction,
     #[error("Policy has invalid resource")]
     ForeignResource,
+    #[error("Invalid condition operator: {0}.")]
+    Operator(String),
     #[error("Policy document should not specify a principal.")]
     Principal,
     #[error("Invalid principal in policy")]
