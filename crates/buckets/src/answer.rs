@@ -28,7 +28,11 @@ use wire::{
 };
 
 use self::body::{Notes, Watched};
-use crate::{Buckets, service::Facts};
+use crate::{
+    Buckets,
+    access::{Errand, Visitor},
+    service::Facts,
+};
 
 impl Answer for Buckets {
     fn answer(&self, call: Call) -> BoxFuture<'_, Reply> {
@@ -69,6 +73,7 @@ impl Buckets {
         call: Call,
         notes: &Arc<Notes>,
     ) -> Result<s3s::HttpRequest, Box<Response<Body>>> {
+        let visitor = Arc::new(Visitor::of(&call));
         let (mut parts, body) = call.request.into_parts();
         let is_form = parts.method == Method::POST
             && text(&parts.headers, &header::CONTENT_TYPE)
@@ -109,6 +114,8 @@ impl Buckets {
         })?;
         request.extensions_mut().insert(Facts {
             account: call.caller.account,
+            visitor,
+            errand: Errand::default(),
             region: call.region,
             expected_owner: expected_owner.map(|it| String::from_utf8_lossy(&it).into_owned()),
             log: dispatcher::get_default(Clone::clone),

@@ -21,13 +21,14 @@ use sqlx::{
 
 pub(crate) use self::{
     buckets::{Bucket, Create, Remove},
-    objects::{Listed, Meta, Object, PartMeta, Properties, Put, WhenEtag},
+    objects::{Delete, Listed, Meta, Object, PartMeta, Properties, Put, Relock, WhenEtag},
     uploads::{Complete, Part, PartFile, Upload, UploadMeta},
 };
 use crate::Error;
 
 /// The statements that bring an index from version `n` to `n + 1`, by `n`. Append only.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/1_buckets.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/1_buckets.sql"), include_str!("../migrations/2_guards.sql")];
 
 /// How many reads run at once.
 const READERS: u32 = 4;

@@ -2,19 +2,23 @@
 //!
 //! Lives here: what S3's operations do, the bytes on disk, the index of what there is. S3's protocol
 //! is that of the `s3s` crate.
-//! Lives elsewhere: signatures, permissions, records of the calls (`door`, `wire`).
+//! Lives elsewhere: signatures, permissions of users, records of the calls (`door`, `wire`).
 //!
 //! Start at [`Buckets::open`]. Inside: `answer` takes a call to `s3s` and back, `service` holds the
 //! operations, `index` and `disk` keep what was put.
-//! Spec: Amazon S3 API Reference. Without versions, bucket policies, ACLs, encryption, lifecycle.
+//! Spec: Amazon S3 API Reference. Without versions, ACLs, encryption, lifecycle. An object under a lock
+//! cannot be replaced either, for want of versions.
 
+mod access;
 mod answer;
 mod digest;
 mod disk;
 mod error;
 mod index;
 mod listing;
+mod lock;
 mod own_writes;
+mod policy;
 mod service;
 mod store;
 
@@ -27,7 +31,9 @@ use serde::{Deserialize, Serialize};
 use crate::store::Store;
 pub use crate::{
     error::Error,
+    lock::{ObjectLock, Retention, RetentionMode},
     own_writes::{OwnPut, Refused},
+    policy::PolicyRefusal,
 };
 
 /// How the embedded S3 is reached.

@@ -1,95 +1,192 @@
-//! Objects that the deployment itself writes, such as the log files of trails: no call, no record.
+//! Writes of our own: what trails deliver into the embedded S3, without a call through the door, and
+//! so without a record.
+//!
+//! Lives elsewhere: whether a trail may write into a bucket ([`Buckets::may_deliver`]).
+//! Start at [`Buckets::put_own`].
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{TryStreamExt as _, stream};
 
 use crate::{
-    Buckets,
+    Buckets, Error,
     digest::{Algorithm, Hasher},
     disk::WriteError,
-    error::Fault,
-    index::{Meta, Object, Properties, Put, WhenEtag},
-    store::no_such_bucket,
+    index::{Meta, Object, Properties, Put, Relock, WhenEtag},
+    lock::{ObjectLock, Retention},
+    service::USER_METADATA_MAX,
 };
 
-/// An object to be written.
+/// An object to write.
 #[derive(Clone, Debug)]
 pub struct OwnPut {
-    /// The bucket.
+    /// The bucket, of any account.
     pub bucket: String,
-    /// The key.
+    /// The key: 1 to 1,024 bytes.
     pub key: String,
-    /// The bytes.
+    /// The bytes, as a whole in memory.
     pub body: Bytes,
-    /// `Content-Type`.
+    /// Such as `application/json`.
     pub content_type: String,
-    /// `Content-Encoding`, if any.
+    /// Such as `gzip`.
     pub content_encoding: Option<String>,
-    /// User metadata, names without `x-amz-meta-`.
+    /// User metadata: names without `x-amz-meta-`, and values. 2,048 bytes together at most.
     pub metadata: Vec<(String, String)>,
+    /// Until when the object stays as it is; the bucket's own default when there is none.
+    pub retention: Option<Retention>,
 }
 
-/// Why it was not written, as S3 would say it.
+/// Why an object was not written.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{code}: {reason}")]
 pub struct Refused {
-    /// S3's code, such as `NoSuchBucket`.
-    pub code: String,
-    /// What happened, for the operator.
+    /// S3's error code: `AccessDenied` when another object stands there under a lock,
+    /// `InternalError`, `KeyTooLongError`, `MetadataTooLarge`, `NoSuchBucket`, `ServiceUnavailable`
+    /// when there is no room.
+    pub code: &'static str,
+    /// A sentence for people.
     pub reason: String,
 }
 
 impl Buckets {
-    /// Writes an object as `PutObject` does, durable when this returns. Whose bucket it is must have
-    /// been looked at before.
+    /// Writes an object; it is durable when this returns.
+    ///
+    /// The same object again is fine, also where the first one is under a lock: nothing is written
+    /// then, but the retention becomes the longer of the two. Any other object in the place of one
+    /// under a lock is refused. Bucket policies are not asked.
     ///
     /// # Errors
-    /// [`Refused`] with S3's code.
+    /// See [`Refused::code`]. Only `InternalError` and `ServiceUnavailable` may go away by themselves.
     pub async fn put_own(&self, put: OwnPut) -> Result<(), Refused> {
-        self.write_own(put).await.map_err(|fault| {
-            if let Fault::Internal(error) = &fault {
-                tracing::error!(error = error as &dyn std::error::Error, "the embedded S3 failed");
-            }
-            let answer = fault.into_answer();
-            Refused {
-                code: answer.code().as_str().to_owned(),
-                reason: answer.message().unwrap_or_default().to_owned(),
-            }
-        })
-    }
-
-    async fn write_own(&self, put: OwnPut) -> Result<(), Fault> {
-        let store = &self.store;
-        store.find(&put.bucket).ok_or_else(no_such_bucket)?;
-        let length = put.body.len() as u64;
-        let bytes = stream::iter([Ok::<_, std::io::Error>(put.body)]);
-        let algorithm = Algorithm::Crc64Nvme;
-        let written = store.disk.write(bytes, Hasher::new(vec![algorithm]), length).await;
-        let (draft, digests) = written.map_err(|error| match error {
-            WriteError::Disk(error) => error,
-            // The bytes are in memory: neither can be.
-            WriteError::Body | WriteError::TooLarge => crate::Error::Torn,
-        })?;
+        let Some(bucket) = self.store.find(&put.bucket) else { return Err(no_such_bucket()) };
+        check(&put)?;
+        let now = self.store.ambient.clock.now();
+        let standard = bucket.lock.and_then(|it| it.default).map(|it| it.from(now));
+        let lock =
+            ObjectLock { retention: put.retention.or(standard), legal_hold: false, by_trail: true };
+        let properties = Properties {
+            content_encoding: put.content_encoding.clone(),
+            content_type: Some(put.content_type.clone()),
+            user: put
+                .metadata
+                .iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+                .collect(),
+            ..Properties::default()
+        };
+        if self.stands(&put, &properties).await? {
+            return self.prolong(&put, &lock).await;
+        }
+        let hasher = Hasher::new([Algorithm::Crc64Nvme]);
+        let size = put.body.len() as u64;
+        let body = stream::iter([Ok::<_, Error>(put.body.clone())]);
+        let (draft, digests) =
+            self.store.disk.write(body, hasher, size).await.map_err(|e| match e {
+                WriteError::Disk(error) => failed(&error),
+                WriteError::Body | WriteError::TooLarge => internal("the body could not be read"),
+            })?;
         let object = Object {
-            size: draft.blob().size,
+            size,
             etag: hex::encode(digests.md5),
-            modified: store.now_ms(),
+            modified: now.as_millisecond(),
             meta: Meta {
-                properties: Properties {
-                    content_type: Some(put.content_type),
-                    content_encoding: put.content_encoding,
-                    user: put.metadata.into_iter().collect(),
-                    ..Properties::default()
-                },
-                checksum: digests.of(algorithm),
+                properties: properties.clone(),
+                checksum: digests.of(Algorithm::Crc64Nvme),
+                lock: lock.clone(),
                 ..Meta::default()
             },
         };
         let place = (put.bucket.as_str(), put.key.as_str());
-        match store.put(place, object, vec![draft], WhenEtag::default()).await? {
+        let done = self.store.put(place, object, vec![draft], WhenEtag::Whatever).await;
+        match done.map_err(|e| failed(&e))? {
             Put::Done(_) => Ok(()),
-            // It was deleted a moment ago.
-            Put::NoBucket | Put::NoKey | Put::Precondition => Err(no_such_bucket()),
+            Put::NoBucket => Err(no_such_bucket()),
+            Put::Locked if self.stands(&put, &properties).await? => self.prolong(&put, &lock).await,
+            Put::Locked => Err(locked()),
+            Put::NoKey | Put::Precondition => Err(internal("a write without conditions met one")),
+        }
+    }
+
+    /// What keeps an object as it is; `None` when there is no such object.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn lock_of(&self, bucket: &str, key: &str) -> Result<Option<ObjectLock>, Error> {
+        Ok(self.store.index.object(bucket, key).await?.map(|it| it.meta.lock))
+    }
+
+    /// Whether the object to write is there already, byte for byte.
+    async fn stands(&self, put: &OwnPut, properties: &Properties) -> Result<bool, Refused> {
+        let found = self.store.index.object(&put.bucket, &put.key).await;
+        let Some(object) = found.map_err(|e| failed(&e))? else { return Ok(false) };
+        if object.size != put.body.len() as u64 || object.meta.properties != *properties {
+            return Ok(false);
+        }
+        let reading = self.store.disk.read(object.meta.blobs, 0..object.size).await;
+        // Gone: it was replaced at this moment.
+        let Some(reading) = reading.map_err(|e| failed(&e))? else { return Ok(false) };
+        let mut rest = put.body.as_ref();
+        let mut bytes = std::pin::pin!(reading.stream());
+        while let Some(piece) =
+            bytes.try_next().await.map_err(|_| internal("an object could not be read"))?
+        {
+            let Some(after) = rest.strip_prefix(piece.as_ref()) else { return Ok(false) };
+            rest = after;
+        }
+        Ok(rest.is_empty())
+    }
+
+    /// Gives an object that stands the longer retention.
+    async fn prolong(&self, put: &OwnPut, lock: &ObjectLock) -> Result<(), Refused> {
+        let key = self.store.unlock(false);
+        let asked = lock.retention;
+        let change = move |old: &ObjectLock| {
+            let mut new = ObjectLock { by_trail: true, ..old.clone() };
+            match (&old.retention, asked) {
+                (Some(old), Some(asked)) if !old.yields_to(Some(&asked), key) => {}
+                (_, Some(asked)) => new.retention = Some(asked),
+                (_, None) => {}
+            }
+            (new != *old).then_some(new)
+        };
+        let done = self.store.relock((&put.bucket, &put.key), change).await;
+        match done.map_err(|e| failed(&e))? {
+            Relock::Done | Relock::Unchanged => Ok(()),
+            Relock::NoKey => Err(internal("the object was deleted at this moment")),
         }
     }
 }
+
+fn check(put: &OwnPut) -> Result<(), Refused> {
+    let bytes: usize = put.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > USER_METADATA_MAX {
+        let reason = format!("the metadata has {bytes} bytes, {USER_METADATA_MAX} are allowed");
+        return Err(Refused { code: "MetadataTooLarge", reason });
+    }
+    if put.key.is_empty() || put.key.len() > KEY_MAX {
+        let reason = format!("a key has 1 to {KEY_MAX} bytes, not {}", put.key.len());
+        return Err(Refused { code: "KeyTooLongError", reason });
+    }
+    Ok(())
+}
+
+fn failed(error: &Error) -> Refused {
+    let code = if error.is_full() { "ServiceUnavailable" } else { "InternalError" };
+    Refused { code, reason: error.to_string() }
+}
+
+fn internal(reason: &str) -> Refused {
+    Refused { code: "InternalError", reason: reason.to_owned() }
+}
+
+fn locked() -> Refused {
+    let reason = "another object stands there under a lock".to_owned();
+    Refused { code: "AccessDenied", reason }
+}
+
+fn no_such_bucket() -> Refused {
+    let reason = "the bucket does not exist".to_owned();
+    Refused { code: "NoSuchBucket", reason }
+}
+
+/// How many bytes a key may have.
+const KEY_MAX: usize = 1024;

@@ -7,8 +7,10 @@ mod copy;
 mod delete;
 mod get;
 mod lists;
+mod lock;
 mod manage;
 mod multipart;
+mod policy;
 mod properties;
 mod put;
 mod stated;
@@ -27,13 +29,22 @@ use s3s::{
 };
 use tracing::{Dispatch, dispatcher, error, warn};
 
-use crate::{error::Fault, store::Store};
+pub(crate) use self::properties::USER_METADATA_MAX;
+use crate::{
+    access::{Errand, Visitor},
+    error::Fault,
+    store::Store,
+};
 
 /// What the operations need to know of a call beside its input.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     /// Whose buckets the caller uses.
     pub(crate) account: AccountId,
+    /// Who calls.
+    pub(crate) visitor: Arc<Visitor>,
+    /// For what.
+    pub(crate) errand: Errand,
     /// The region that the call was signed for.
     pub(crate) region: String,
     /// Whose the bucket must be, if the caller said so.
@@ -58,7 +69,8 @@ macro_rules! operations {
         impl S3 for Operations {
             $(
                 async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                    let facts = facts(&request.extensions)?;
+                    let mut facts = facts(&request.extensions)?;
+                    facts.errand = Errand::of(stringify!($name), &request.uri);
                     let result = $module::$name(&self.store, &facts, request.input).await;
                     answer(&facts, stringify!($name), result)
                 }
@@ -80,6 +92,14 @@ operations! {
     lists::list_objects(ListObjectsInput) -> ListObjectsOutput;
     lists::list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output;
     lists::list_parts(ListPartsInput) -> ListPartsOutput;
+    lock::get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput;
+    lock::get_object_lock_configuration(GetObjectLockConfigurationInput)
+        -> GetObjectLockConfigurationOutput;
+    lock::get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput;
+    lock::put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput;
+    lock::put_object_lock_configuration(PutObjectLockConfigurationInput)
+        -> PutObjectLockConfigurationOutput;
+    lock::put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput;
     manage::create_bucket(CreateBucketInput) -> CreateBucketOutput;
     manage::delete_bucket(DeleteBucketInput) -> DeleteBucketOutput;
     manage::get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput;
@@ -91,6 +111,10 @@ operations! {
     multipart::create_multipart_upload(CreateMultipartUploadInput)
         -> CreateMultipartUploadOutput;
     multipart::upload_part(UploadPartInput) -> UploadPartOutput;
+    policy::delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+    policy::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
+    policy::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
+    policy::put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
     put::put_object(PutObjectInput) -> PutObjectOutput;
     stated::get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput)
         -> GetBucketAccelerateConfigurationOutput;
@@ -104,16 +128,12 @@ operations! {
         -> GetBucketNotificationConfigurationOutput;
     stated::get_bucket_ownership_controls(GetBucketOwnershipControlsInput)
         -> GetBucketOwnershipControlsOutput;
-    stated::get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
-    stated::get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
     stated::get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput;
     stated::get_bucket_request_payment(GetBucketRequestPaymentInput)
         -> GetBucketRequestPaymentOutput;
     stated::get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput;
     stated::get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput;
     stated::get_object_acl(GetObjectAclInput) -> GetObjectAclOutput;
-    stated::get_object_lock_configuration(GetObjectLockConfigurationInput)
-        -> GetObjectLockConfigurationOutput;
     stated::get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
     tags::delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput;
     tags::delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;

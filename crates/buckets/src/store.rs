@@ -16,7 +16,8 @@ use crate::{
     Error,
     disk::{Blob, Disk, Draft, sync_folder},
     error::{Fault, refuse},
-    index::{Bucket, Index, Object, Put, WhenEtag},
+    index::{Bucket, Index, Object, Put, Relock, WhenEtag},
+    lock::{Key, ObjectLock},
     service::Facts,
 };
 
@@ -63,16 +64,23 @@ impl Store {
         self.read(|all| all.get(name).cloned())
     }
 
-    /// A bucket that the caller may use.
+    /// A bucket with which the caller may do what it asks for.
     pub(crate) fn bucket(&self, facts: &Facts, name: &str) -> Result<Bucket, Fault> {
-        let Some(bucket) = self.find(name) else { return Err(no_such_bucket()) };
-        let is_meant =
-            facts.expected_owner.as_deref().is_none_or(|it| it == bucket.account.as_str());
-        if bucket.account == facts.account && is_meant {
+        let bucket = self.meant(facts, name)?;
+        let errand = &facts.errand;
+        if facts.visitor.may(&bucket, &errand.operation, errand.key.as_deref()) {
             Ok(bucket)
         } else {
-            Err(refuse(S3ErrorCode::AccessDenied, "Access Denied"))
+            Err(denied())
         }
+    }
+
+    /// A bucket that is the one that the caller means, whatever it may do with it.
+    pub(crate) fn meant(&self, facts: &Facts, name: &str) -> Result<Bucket, Fault> {
+        let Some(bucket) = self.find(name) else { return Err(no_such_bucket()) };
+        let expected = facts.expected_owner.as_deref();
+        let is_meant = expected.is_none_or(|it| it == bucket.account.as_str());
+        if is_meant { Ok(bucket) } else { Err(denied()) }
     }
 
     /// Asks something of all buckets, by name.
@@ -98,7 +106,8 @@ impl Store {
         let store = Arc::clone(self);
         to_the_end(async move {
             object.meta.blobs = drafts.iter().map(|it| it.blob().clone()).collect();
-            let put = store.index.put_object(&bucket, &key, &object, &when).await;
+            let unlock = store.unlock(false);
+            let put = store.index.put_object(&bucket, &key, &object, &when, unlock).await;
             match put {
                 Ok(Put::Done(gone)) => {
                     entrust(drafts);
@@ -118,6 +127,23 @@ impl Store {
         .await
     }
 
+    /// Changes an object's lock to what `change` makes of it. Goes on to its end when the caller
+    /// leaves.
+    pub(crate) async fn relock(
+        self: &Arc<Self>,
+        place: (&str, &str),
+        change: impl FnOnce(&ObjectLock) -> Option<ObjectLock> + Send + 'static,
+    ) -> Result<Relock, Error> {
+        let (bucket, key) = (place.0.to_owned(), place.1.to_owned());
+        let store = Arc::clone(self);
+        to_the_end(async move { store.index.relock(&bucket, &key, change).await }).await
+    }
+
+    /// How a caller comes to locks now.
+    pub(crate) fn unlock(&self, bypasses_governance: bool) -> Key {
+        Key { now: self.ambient.clock.now(), bypasses_governance }
+    }
+
     /// Milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
         self.ambient.clock.now().as_millisecond()
@@ -135,6 +161,10 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|_| Error::Torn)?
+}
+
+fn denied() -> Fault {
+    refuse(S3ErrorCode::AccessDenied, "Access Denied")
 }
 
 pub(crate) fn no_such_bucket() -> Fault {

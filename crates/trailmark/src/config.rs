@@ -43,6 +43,9 @@ pub(crate) struct Config {
     pub(crate) delivery: delivery::Settings,
     /// Buckets for trails outside the embedded S3, by name (`buckets.<name>.endpoint`).
     pub(crate) buckets: BTreeMap<String, BucketSettings>,
+    /// Days for which nobody, root included, can change or delete what trails write into the embedded
+    /// S3, 0 to 36,500. Default 90.
+    pub(crate) trail_retention_days: u16,
     /// Whom the topics of trails stand for.
     pub(crate) notifications: NotificationSettings,
     /// The event log.
@@ -96,6 +99,7 @@ impl Default for Config {
             door: door::Settings::default(),
             delivery: delivery::Settings::default(),
             buckets: BTreeMap::new(),
+            trail_retention_days: 90,
             notifications: NotificationSettings::default(),
             log: log::local::Settings::default(),
             lake: lake::Settings::default(),

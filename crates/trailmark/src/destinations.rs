@@ -15,19 +15,21 @@ use std::{
     sync::Arc,
 };
 
-use ambient::Ambient;
+use ambient::{Ambient, Clock};
 use anyhow::{Context as _, bail};
 use api::trails::{self, Anywhere, DestinationProblem, Destinations};
-use buckets::{Buckets, OwnPut};
+use buckets::{Buckets, OwnPut, Retention, RetentionMode};
 use bytes::Bytes;
 use catalog::TrailArn;
 use delivery::{Destination, Notifier, Object, Refusal, Target, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
 use record::AccountId;
 use tracing::warn;
 
 use self::s3::Service;
 pub(crate) use self::settings::BucketSettings;
+use crate::config::Config;
 
 /// All places that trails may write to.
 #[derive(Debug)]
@@ -35,6 +37,9 @@ pub(crate) struct Places {
     embedded: Option<Arc<Buckets>>,
     configured: BTreeMap<String, Place>,
     notifier: Option<Arc<dyn Notifier>>,
+    /// For how long nobody can change what trails write into the embedded S3.
+    retention: SignedDuration,
+    clock: Arc<dyn Clock>,
 }
 
 /// A bucket that the operator has set up, or all that have no entry of their own.
@@ -59,7 +64,7 @@ impl Places {
     /// When an entry cannot be used.
     pub(crate) fn new(
         embedded: Option<Arc<Buckets>>,
-        settings: &BTreeMap<String, BucketSettings>,
+        config: &Config,
         own: AccountId,
         notifier: Option<Arc<dyn Notifier>>,
         ambient: &Ambient,
@@ -79,8 +84,10 @@ impl Places {
             let writers = settings.writers(own).with_context(context)?;
             Ok((name.clone(), Place { writers, at }))
         };
-        let configured = settings.iter().map(place).collect::<anyhow::Result<_>>()?;
-        Ok(Self { embedded, configured, notifier })
+        let configured = config.buckets.iter().map(place).collect::<anyhow::Result<_>>()?;
+        let clock = Arc::clone(&ambient.clock);
+        let retention = SignedDuration::from_hours(24 * i64::from(config.trail_retention_days));
+        Ok(Self { embedded, configured, notifier, retention, clock })
     }
 
     /// The bucket as a trail of `trail.account` may write to it.
@@ -94,17 +101,19 @@ impl Places {
             return place.open(bucket, trail, kms_key, false);
         }
         if let Some(embedded) = &self.embedded
-            && let Some(owner) = embedded.owner(bucket)
+            && embedded.owner(bucket).is_some()
         {
-            if owner != trail.account {
-                return Err(Refusal::new("AccessDenied", "the bucket is another account's"));
-            }
             if kms_key.is_some() {
                 let reason = "the embedded S3 does not encrypt: take the key off the trail";
                 return Err(Refusal::new("NotImplemented", reason));
             }
-            let (buckets, bucket) = (Arc::clone(embedded), bucket.to_owned());
-            return Ok(Destination::Writer(Arc::new(Embedded { buckets, bucket })));
+            return Ok(Destination::Writer(Arc::new(Embedded {
+                buckets: Arc::clone(embedded),
+                bucket: bucket.to_owned(),
+                trail: trail.clone(),
+                retention: self.retention,
+                clock: Arc::clone(&self.clock),
+            })));
         }
         match self.configured.get(ANY) {
             Some(place) => place.open(bucket, trail, kms_key, true),
@@ -211,15 +220,27 @@ impl Destinations for Places {
     }
 }
 
-/// A bucket of the embedded S3.
+/// A bucket of the embedded S3, as one trail may write to it.
 #[derive(Debug)]
 struct Embedded {
     buckets: Arc<Buckets>,
     bucket: String,
+    trail: TrailArn,
+    retention: SignedDuration,
+    clock: Arc<dyn Clock>,
 }
 
-impl Writer for Embedded {
-    fn put(&self, object: Object) -> BoxFuture<'_, Result<(), Refusal>> {
+impl Embedded {
+    async fn write(&self, object: Object) -> Result<(), Refusal> {
+        let (bucket, account) = (&self.bucket, self.trail.account);
+        let arn = self.trail.to_string();
+        let allowed =
+            self.buckets.may_deliver(bucket, &object.key, &arn, account.as_str(), Some(ACL));
+        allowed.map_err(|refusal| Refusal::new("AccessDenied", refusal.to_string()))?;
+        // A marker only shows that one may write.
+        let is_kept = !object.body.is_empty() && !self.retention.is_zero();
+        let until = self.clock.now().saturating_add(self.retention).unwrap_or(Timestamp::MAX);
+        let retention = Retention { mode: RetentionMode::Compliance, until };
         let put = OwnPut {
             bucket: self.bucket.clone(),
             key: object.key,
@@ -227,12 +248,16 @@ impl Writer for Embedded {
             content_type: "application/json".to_owned(),
             content_encoding: Some("gzip".to_owned()),
             metadata: object.metadata,
+            retention: is_kept.then_some(retention),
         };
-        async move {
-            let put = self.buckets.put_own(put).await;
-            put.map_err(|refused| Refusal::new(&refused.code, refused.reason))
-        }
-        .boxed()
+        let put = self.buckets.put_own(put).await;
+        put.map_err(|refused| Refusal::new(refused.code, refused.reason))
+    }
+}
+
+impl Writer for Embedded {
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<(), Refusal>> {
+        self.write(object).boxed()
     }
 }
 
@@ -245,6 +270,8 @@ fn problem(refusal: &Refusal) -> DestinationProblem {
     }
 }
 
+/// The access control that CloudTrail asks for, which bucket policies insist on.
+const ACL: &str = "bucket-owner-full-control";
 /// What CloudTrail says to a topic to see whether it may.
 const VALIDATION: &str = "CloudTrail validation message.";
 /// The entry for every bucket that has none of its own.

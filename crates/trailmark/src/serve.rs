@@ -61,8 +61,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let window = Arc::new(Window::open(&config.data_dir, shared.as_ref()).await?);
     let buckets = open_buckets(&config, &ambient).await?.map(Arc::new);
     let notifier = config.notifications.notifier(&ambient)?;
-    let places =
-        Places::new(buckets.clone(), &config.buckets, account, notifier.clone(), &ambient)?;
+    let places = Places::new(buckets.clone(), &config, account, notifier.clone(), &ambient)?;
     let places = Arc::new(places);
     let deliveries = deliveries::open(
         &config,

@@ -1,6 +1,7 @@
 //! IAM policies: what a caller may do.
 //!
-//! Lives here: reading policy documents ([`Policy::parse`]), evaluating them ([`evaluate`]), the names
+//! Lives here: reading policy documents ([`Policy::parse`], [`BucketPolicy::parse`]), evaluating them
+//! ([`evaluate`], [`BucketPolicy::decide`]), the names
 //! of actions and resources ([`action`], [`bucket_arn`]), two policies that are ready to use.
 //! Lives elsewhere: whose policies they are (`catalog`), who calls (`sigv4`). A root user has no
 //! policies and may do all; its calls do not come here.
@@ -18,6 +19,8 @@ mod document;
 mod json;
 mod pattern;
 mod policy;
+mod principal;
+mod resource;
 mod test;
 
 use std::collections::BTreeMap;
@@ -26,6 +29,8 @@ pub use action::{action, action_on_version, bucket_arn, object_arn, source_actio
 pub use canned::{FULL_ACCESS, READ_ONLY_ACCESS};
 pub use document::InvalidPolicy;
 pub use policy::Policy;
+pub use principal::Principal;
+pub use resource::BucketPolicy;
 
 /// One call, as policies see it.
 #[derive(Clone, Copy, Debug)]

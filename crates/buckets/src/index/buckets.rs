@@ -4,7 +4,7 @@ use record::AccountId;
 use sqlx::Row as _;
 
 use super::{Index, from_json, to_json, uploads::abandon};
-use crate::Error;
+use crate::{Error, lock::BucketLock, policy::BucketPolicy};
 
 /// A bucket.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,6 +16,9 @@ pub(crate) struct Bucket {
     pub(crate) created: i64,
     /// `None` when it has no tag set.
     pub(crate) tags: Option<Vec<(String, String)>>,
+    pub(crate) policy: Option<BucketPolicy>,
+    /// `None` when objects cannot be locked.
+    pub(crate) lock: Option<BucketLock>,
 }
 
 /// What became of creating a bucket.
@@ -36,19 +39,25 @@ pub(crate) enum Remove {
 
 impl Index {
     pub(crate) async fn buckets(&self) -> Result<Vec<Bucket>, Error> {
-        sqlx::query("SELECT name, account, region, created, tags FROM buckets")
+        sqlx::query("SELECT name, account, region, created, tags, policy, lock FROM buckets")
             .fetch_all(&self.readers)
             .await?
             .iter()
             .map(|row| {
                 let tags: Option<String> = row.try_get("tags")?;
+                let lock: Option<String> = row.try_get("lock")?;
+                let name: String = row.try_get("name")?;
+                let policy = row.try_get::<Option<String>, _>("policy")?;
+                let policy = policy.map(|it| BucketPolicy::parse(&it, &name)).transpose();
                 Ok(Bucket {
-                    name: row.try_get("name")?,
+                    name,
                     account: AccountId::parse(row.try_get("account")?)
                         .map_err(|_| Error::Damaged("an account id is not twelve digits"))?,
                     region: row.try_get("region")?,
                     created: row.try_get("created")?,
                     tags: tags.map(|it| from_json(&it)).transpose()?,
+                    policy: policy.map_err(|_| Error::Damaged("a bucket policy cannot be read"))?,
+                    lock: lock.map(|it| from_json(&it)).transpose()?,
                 })
             })
             .collect()
@@ -66,13 +75,16 @@ impl Index {
                 .map_err(|_| Error::Damaged("an account id is not twelve digits"))?;
             return Ok(Create::Taken(account));
         }
-        sqlx::query("INSERT INTO buckets (name, account, region, created) VALUES ($1, $2, $3, $4)")
-            .bind(&bucket.name)
-            .bind(bucket.account.as_str())
-            .bind(&bucket.region)
-            .bind(bucket.created)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO buckets (name, account, region, created, lock) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&bucket.name)
+        .bind(bucket.account.as_str())
+        .bind(&bucket.region)
+        .bind(bucket.created)
+        .bind(bucket.lock.as_ref().map(to_json).transpose()?)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(Create::Done)
     }
@@ -109,6 +121,26 @@ impl Index {
         let tags = tags.map(|it| to_json(&it)).transpose()?;
         sqlx::query("UPDATE buckets SET tags = $1 WHERE name = $2")
             .bind(tags)
+            .bind(name)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Replaces a bucket's policy.
+    pub(crate) async fn set_policy(&self, name: &str, policy: Option<&str>) -> Result<(), Error> {
+        sqlx::query("UPDATE buckets SET policy = $1 WHERE name = $2")
+            .bind(policy)
+            .bind(name)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Replaces a bucket's Object Lock.
+    pub(crate) async fn set_bucket_lock(&self, name: &str, lock: &BucketLock) -> Result<(), Error> {
+        sqlx::query("UPDATE buckets SET lock = $1 WHERE name = $2")
+            .bind(to_json(lock)?)
             .bind(name)
             .execute(&self.writer)
             .await?;

@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::{Index, behind, drop_blobs, from_json, keep_blobs, key_of, to_json, unsigned};
-use crate::{Error, digest::Checksum, disk::Blob};
+use crate::{
+    Error,
+    digest::Checksum,
+    disk::Blob,
+    lock::{Key, ObjectLock},
+};
 
 /// An object: everything but its key and its bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +34,8 @@ pub(crate) struct Meta {
     pub(crate) parts: Vec<PartMeta>,
     /// The files that hold the bytes, in order.
     pub(crate) blobs: Vec<Blob>,
+    #[serde(default, skip_serializing_if = "ObjectLock::is_empty")]
+    pub(crate) lock: ObjectLock,
 }
 
 /// What the uploader says of an object.
@@ -84,12 +91,35 @@ pub(crate) enum WhenEtag {
 pub(crate) enum Put {
     /// With the files of the object that was there before.
     Done(Vec<String>),
+    /// The object that is there is under a lock.
+    Locked,
     /// There is no such bucket.
     NoBucket,
     /// There is no such object to compare with.
     NoKey,
     /// The object that is there is not the one that was meant.
     Precondition,
+}
+
+/// What became of deleting an object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Delete {
+    /// It is not there, whether it was or not.
+    Done,
+    /// It is under a lock.
+    Locked,
+    /// It is not the one that was meant.
+    Precondition,
+}
+
+/// What became of changing an object's lock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Relock {
+    Done,
+    /// There is no such object.
+    NoKey,
+    /// It was not to be changed.
+    Unchanged,
 }
 
 impl Index {
@@ -117,31 +147,39 @@ impl Index {
         key: &str,
         object: &Object,
         when: &WhenEtag,
+        unlock: Key,
     ) -> Result<Put, Error> {
         let mut tx = self.write().await?;
         keep_blobs(&mut tx, object.meta.blobs.iter().map(|it| it.id.as_str())).await?;
-        let put = replace(&mut tx, bucket, key, object, when).await?;
+        let put = replace(&mut tx, (bucket, key), object, when, unlock).await?;
         if let Put::Done(_) = put {
             tx.commit().await?;
         }
         Ok(put)
     }
 
-    /// Deletes objects; a key that is not there is no error. Gives back, by key, whether the
-    /// condition held, and the files to remove.
+    /// Deletes objects; a key that is not there is no error. Gives back what became of each key, and
+    /// the files to remove.
     pub(crate) async fn delete_objects(
         &self,
         bucket: &str,
         keys: &[(String, WhenEtag)],
-    ) -> Result<(Vec<bool>, Vec<String>), Error> {
+        unlock: Key,
+    ) -> Result<(Vec<Delete>, Vec<String>), Error> {
         let mut tx = self.write().await?;
-        let mut held = Vec::with_capacity(keys.len());
+        let mut outcomes = Vec::with_capacity(keys.len());
         let mut gone = Vec::new();
         for (key, when) in keys {
             let old = standing(&mut tx, bucket, key).await?;
-            let holds = when.holds(old.as_ref().map(|it| it.etag.as_str()));
-            held.push(holds);
-            let Some(old) = old.filter(|_| holds) else { continue };
+            let outcome = if !when.holds(old.as_ref().map(|it| it.etag.as_str())) {
+                Delete::Precondition
+            } else if old.as_ref().is_some_and(|it| it.lock.holds(unlock)) {
+                Delete::Locked
+            } else {
+                Delete::Done
+            };
+            outcomes.push(outcome);
+            let Some(old) = old.filter(|_| outcome == Delete::Done) else { continue };
             drop_blobs(&mut tx, &old.blobs).await?;
             gone.extend(old.blobs);
             sqlx::query("DELETE FROM objects WHERE bucket = $1 AND key = $2")
@@ -151,7 +189,30 @@ impl Index {
                 .await?;
         }
         tx.commit().await?;
-        Ok((held, gone))
+        Ok((outcomes, gone))
+    }
+
+    /// Changes an object's lock to what `change` makes of it; `None` leaves it as it is.
+    pub(crate) async fn relock(
+        &self,
+        bucket: &str,
+        key: &str,
+        change: impl FnOnce(&ObjectLock) -> Option<ObjectLock> + Send,
+    ) -> Result<Relock, Error> {
+        let mut tx = self.write().await?;
+        let Some(old) = standing(&mut tx, bucket, key).await? else { return Ok(Relock::NoKey) };
+        let Some(lock) = change(&old.lock) else { return Ok(Relock::Unchanged) };
+        sqlx::query(
+            "UPDATE objects SET meta = json_set(meta, '$.lock', json($1)) \
+             WHERE bucket = $2 AND key = $3",
+        )
+        .bind(to_json(&lock)?)
+        .bind(bucket)
+        .bind(key.as_bytes())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Relock::Done)
     }
 
     /// Replaces an object's tags. `false` when there is no such object.
@@ -226,6 +287,7 @@ impl WhenEtag {
 struct Standing {
     etag: String,
     blobs: Vec<String>,
+    lock: ObjectLock,
 }
 
 async fn standing(
@@ -241,7 +303,7 @@ async fn standing(
         .map(|row| {
             let meta: Meta = from_json(row.try_get("meta")?)?;
             let blobs = meta.blobs.into_iter().map(|it| it.id).collect();
-            Ok(Standing { etag: row.try_get("etag")?, blobs })
+            Ok(Standing { etag: row.try_get("etag")?, blobs, lock: meta.lock })
         })
         .transpose()
 }
@@ -249,10 +311,10 @@ async fn standing(
 /// Puts an object whose files are already noted.
 pub(super) async fn replace(
     tx: &mut Transaction<'_, Sqlite>,
-    bucket: &str,
-    key: &str,
+    (bucket, key): (&str, &str),
     object: &Object,
     when: &WhenEtag,
+    unlock: Key,
 ) -> Result<Put, Error> {
     let exists = sqlx::query("SELECT 1 FROM buckets WHERE name = $1")
         .bind(bucket)
@@ -269,6 +331,9 @@ pub(super) async fn replace(
                 Put::Precondition
             }
         });
+    }
+    if old.as_ref().is_some_and(|it| it.lock.holds(unlock)) {
+        return Ok(Put::Locked);
     }
     let replaced = old.map(|it| it.blobs).unwrap_or_default();
     drop_blobs(tx, &replaced).await?;

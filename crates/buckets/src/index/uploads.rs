@@ -14,6 +14,7 @@ use crate::{
     Error,
     digest::{Algorithm, Checksum, Kind},
     disk::Blob,
+    lock::{Key, ObjectLock},
 };
 
 /// An upload in parts.
@@ -34,6 +35,8 @@ pub(crate) struct UploadMeta {
     /// What the client chose; `None` when it chose nothing.
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) kind: Kind,
+    #[serde(default, skip_serializing_if = "ObjectLock::is_empty")]
+    pub(crate) lock: ObjectLock,
 }
 
 /// A part that was uploaded.
@@ -198,6 +201,7 @@ impl Index {
         upload: &Upload,
         object: &Object,
         when: &WhenEtag,
+        unlock: Key,
     ) -> Result<Complete, Error> {
         let mut tx = self.write().await?;
         let parts: HashSet<String> = part_blobs(&mut tx, &upload.id).await?.into_iter().collect();
@@ -205,7 +209,7 @@ impl Index {
         if used.iter().any(|id| !parts.contains(*id)) {
             return Ok(Complete::Changed);
         }
-        let put = replace(&mut tx, &upload.bucket, &upload.key, object, when).await?;
+        let put = replace(&mut tx, (&upload.bucket, &upload.key), object, when, unlock).await?;
         let Put::Done(mut gone) = put else { return Ok(Complete::Put(put)) };
         let unused: Vec<String> =
             parts.into_iter().filter(|id| !used.contains(id.as_str())).collect();

@@ -7,7 +7,10 @@ use record::AccountId;
 use tempfile::TempDir;
 
 use super::*;
-use crate::index::{Bucket, Meta, Object, WhenEtag};
+use crate::{
+    index::{Bucket, Meta, Object, WhenEtag},
+    lock::Key,
+};
 
 struct House {
     _folder: TempDir,
@@ -17,17 +20,20 @@ struct House {
 async fn house(keys: impl IntoIterator<Item = String>) -> House {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(&folder.path().join("index.sqlite")).await.unwrap();
+    let unlock = Key { now: jiff::Timestamp::UNIX_EPOCH, bypasses_governance: false };
     let bucket = Bucket {
         name: "b".to_owned(),
         account: AccountId::parse("111122223333").unwrap(),
         region: "us-east-1".to_owned(),
         created: 0,
         tags: None,
+        policy: None,
+        lock: None,
     };
     index.create_bucket(&bucket).await.unwrap();
     let object = Object { size: 0, etag: String::new(), modified: 0, meta: Meta::default() };
     for key in keys {
-        index.put_object("b", &key, &object, &WhenEtag::Whatever).await.unwrap();
+        index.put_object("b", &key, &object, &WhenEtag::Whatever, unlock).await.unwrap();
     }
     House { _folder: folder, index }
 }

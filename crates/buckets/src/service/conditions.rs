@@ -72,6 +72,7 @@ pub(super) fn of_write(
 pub(super) fn check_put(put: Put) -> Result<(), Fault> {
     match put {
         Put::Done(_) => Ok(()),
+        Put::Locked => Err(locked()),
         Put::NoBucket => Err(no_such_bucket()),
         Put::NoKey => Err(no_such_key()),
         Put::Precondition => Err(precondition_failed()),
@@ -81,6 +82,14 @@ pub(super) fn check_put(put: Put) -> Result<(), Fault> {
 pub(super) fn no_such_key() -> Fault {
     refuse(S3ErrorCode::NoSuchKey, "The specified key does not exist.")
 }
+
+/// Why an object under a lock stays as it is.
+pub(super) fn locked() -> Fault {
+    refuse(S3ErrorCode::AccessDenied, LOCKED)
+}
+
+/// S3's sentence for it.
+pub(super) const LOCKED: &str = "Access Denied because object protected by object lock.";
 
 pub(super) fn precondition_failed() -> Fault {
     refuse(

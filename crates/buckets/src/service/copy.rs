@@ -14,13 +14,15 @@ use super::{
     Facts,
     conditions::{OfRead, check_put, no_such_key},
     get::{self, Asked, check_version, whole},
+    lock::read_lock,
     multipart,
     properties::{checked, read_properties},
-    put::{PUT_MAX, refuse_lock, too_large},
+    put::{PUT_MAX, too_large},
     refuse_acl, refuse_encryption,
     told::{etag, tell_checksum, time_in_seconds},
 };
 use crate::{
+    access::Errand,
     digest::{Algorithm, Checksum, Digests, Hasher, Kind},
     disk::{Draft, Reading, WriteError},
     error::{Fault, refuse},
@@ -33,7 +35,7 @@ pub(super) async fn copy_object(
     facts: &Facts,
     mut input: CopyObjectInput,
 ) -> Result<CopyObjectOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.bucket(facts, &input.bucket)?;
     let is_granted = input.grant_full_control.is_some()
         || input.grant_read.is_some()
         || input.grant_read_acp.is_some()
@@ -43,7 +45,7 @@ pub(super) async fn copy_object(
         input.server_side_encryption.as_ref(),
         input.sse_customer_algorithm.as_ref().or(input.copy_source_sse_customer_algorithm.as_ref()),
     )?;
-    refuse_lock(input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some())?;
+    let lock = read_lock!(input).of_new(&bucket, store.ambient.clock.now())?;
     let (from_bucket, from_key) = source(store, facts, &input.copy_source)?;
     let replaces = input.metadata_directive.as_ref().is_some_and(|it| it.as_str() == "REPLACE");
     let retags = input.tagging_directive.as_ref().is_some_and(|it| it.as_str() == "REPLACE");
@@ -97,6 +99,7 @@ pub(super) async fn copy_object(
         meta: Meta {
             properties: checked(properties)?,
             checksum: checksum.clone(),
+            lock,
             ..Meta::default()
         },
     };
@@ -161,7 +164,8 @@ fn source(store: &Store, facts: &Facts, source: &CopySource) -> Result<(String, 
         return Err(refuse(S3ErrorCode::NotImplemented, "Access points are not implemented."));
     };
     // The expected owner is the one of the destination.
-    let facts = Facts { expected_owner: None, ..facts.clone() };
+    let errand = Errand { operation: "GetObject".to_owned(), key: Some(key.to_string()) };
+    let facts = Facts { expected_owner: None, errand, ..facts.clone() };
     store.bucket(&facts, bucket)?;
     check_version(version_id.as_deref())?;
     if key.is_empty() {

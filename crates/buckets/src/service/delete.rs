@@ -12,13 +12,13 @@ use s3s::{
 
 use super::{
     Facts,
-    conditions::{of_write, precondition_failed},
+    conditions::{LOCKED, locked, of_write, precondition_failed},
     get::check_version,
 };
 use crate::{
     Error,
     error::{Fault, refuse},
-    index::WhenEtag,
+    index::{Bucket, Delete, WhenEtag},
     store::{Store, to_the_end},
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn delete_object(
     facts: &Facts,
     input: DeleteObjectInput,
 ) -> Result<DeleteObjectOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.bucket(facts, &input.bucket)?;
     check_version(input.version_id.as_deref())?;
     if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
         return Err(refuse(
@@ -39,11 +39,13 @@ pub(super) async fn delete_object(
         ));
     }
     let when = of_write(input.if_match.as_ref(), None)?;
-    let held = delete(store, input.bucket, vec![(input.key, when)]).await?;
-    if held.contains(&false) {
-        return Err(precondition_failed());
+    let bypasses = bypasses_governance(facts, &bucket, input.bypass_governance_retention);
+    let outcomes = delete(store, input.bucket, vec![(input.key, when)], bypasses).await?;
+    match outcomes.first() {
+        Some(Delete::Locked) => Err(locked()),
+        Some(Delete::Precondition) => Err(precondition_failed()),
+        Some(Delete::Done) | None => Ok(DeleteObjectOutput::default()),
     }
-    Ok(DeleteObjectOutput::default())
 }
 
 pub(super) async fn delete_objects(
@@ -51,7 +53,7 @@ pub(super) async fn delete_objects(
     facts: &Facts,
     input: DeleteObjectsInput,
 ) -> Result<DeleteObjectsOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.meant(facts, &input.bucket)?;
     let named = input.delete.objects;
     if named.is_empty() || named.len() > KEYS_MAX {
         return Err(refuse(
@@ -63,6 +65,10 @@ pub(super) async fn delete_objects(
     let mut errors = Vec::new();
     let mut keys = Vec::new();
     for object in named {
+        if !facts.visitor.may(&bucket, "DeleteObject", Some(&object.key)) {
+            errors.push(refused(object.key, object.version_id, "AccessDenied", "Access Denied"));
+            continue;
+        }
         if check_version(object.version_id.as_deref()).is_err() {
             let words = "The specified version does not exist.";
             errors.push(refused(object.key, object.version_id, "NoSuchVersion", words));
@@ -74,14 +80,17 @@ pub(super) async fn delete_objects(
         };
         keys.push((object.key, when));
     }
-    let held = delete(store, input.bucket, keys.clone()).await?;
+    let bypasses = bypasses_governance(facts, &bucket, input.bypass_governance_retention);
+    let outcomes = delete(store, input.bucket, keys.clone(), bypasses).await?;
     let mut deleted = Vec::new();
-    for ((key, _), held) in keys.into_iter().zip(held) {
-        if held {
-            deleted.push(DeletedObject { key: Some(key), ..Default::default() });
-        } else {
-            let words = "At least one of the pre-conditions you specified did not hold";
-            errors.push(refused(key, None, "PreconditionFailed", words));
+    for ((key, _), outcome) in keys.into_iter().zip(outcomes) {
+        match outcome {
+            Delete::Done => deleted.push(DeletedObject { key: Some(key), ..Default::default() }),
+            Delete::Locked => errors.push(refused(key, None, "AccessDenied", LOCKED)),
+            Delete::Precondition => {
+                let words = "At least one of the pre-conditions you specified did not hold";
+                errors.push(refused(key, None, "PreconditionFailed", words));
+            }
         }
     }
     let is_quiet = input.delete.quiet.unwrap_or(false);
@@ -92,16 +101,23 @@ pub(super) async fn delete_objects(
     })
 }
 
+/// Whether a retention in governance mode does not count: only for the bucket's own account.
+pub(super) fn bypasses_governance(facts: &Facts, bucket: &Bucket, asked: Option<bool>) -> bool {
+    asked.unwrap_or(false) && facts.account == bucket.account
+}
+
 async fn delete(
     store: &Arc<Store>,
     bucket: String,
     keys: Vec<(String, WhenEtag)>,
-) -> Result<Vec<bool>, Error> {
+    bypasses_governance: bool,
+) -> Result<Vec<Delete>, Error> {
     let store = Arc::clone(store);
     to_the_end(async move {
-        let (held, gone) = store.index.delete_objects(&bucket, &keys).await?;
+        let unlock = store.unlock(bypasses_governance);
+        let (outcomes, gone) = store.index.delete_objects(&bucket, &keys, unlock).await?;
         store.disk.discard(gone).await;
-        Ok(held)
+        Ok(outcomes)
     })
     .await
 }

@@ -18,6 +18,7 @@ use s3s::{
 use super::{
     Facts,
     conditions::{OfRead, no_such_key},
+    lock::tell_lock,
     properties::from_http_date,
     told::{etag, signed, small, tell_checksum, time, time_in_seconds},
 };
@@ -69,6 +70,9 @@ pub(super) async fn get_object(
         expires: head.expires,
         last_modified: head.last_modified,
         metadata: head.metadata,
+        object_lock_legal_hold_status: head.object_lock_legal_hold_status,
+        object_lock_mode: head.object_lock_mode,
+        object_lock_retain_until_date: head.object_lock_retain_until_date,
         parts_count: head.parts_count,
         storage_class: head.storage_class,
         tag_count: (!object.meta.properties.tags.is_empty())
@@ -304,6 +308,7 @@ fn describe(object: &Object, asked: &Asked, with_checksum: bool) -> HeadObjectOu
         website_redirect_location: properties.website_redirect_location,
         ..Default::default()
     };
+    tell_lock!(output, &object.meta.lock);
     // A checksum of the whole says nothing of a range.
     if with_checksum && length == object.size {
         tell_checksum!(output, &object.meta.checksum);

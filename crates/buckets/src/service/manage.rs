@@ -12,14 +12,13 @@ use s3s::{
 };
 
 use super::{
-    Facts,
-    put::refuse_lock,
-    refuse_acl,
+    Facts, refuse_acl,
     told::{owner, time_in_seconds},
 };
 use crate::{
     error::{Fault, refuse},
     index::{Bucket, Create, Remove},
+    lock::BucketLock,
     store::{Store, to_the_end},
 };
 
@@ -40,7 +39,6 @@ pub(super) async fn create_bucket(
         || input.grant_write.is_some()
         || input.grant_write_acp.is_some();
     refuse_acl(input.acl.as_ref().map(|it| it.as_str()), is_granted)?;
-    refuse_lock(input.object_lock_enabled_for_bucket.unwrap_or(false))?;
     let constraint = input
         .create_bucket_configuration
         .and_then(|it| it.location_constraint)
@@ -51,6 +49,8 @@ pub(super) async fn create_bucket(
         region: region(facts, constraint.as_deref())?,
         created: store.now_ms(),
         tags: None,
+        policy: None,
+        lock: input.object_lock_enabled_for_bucket.unwrap_or(false).then(BucketLock::default),
     };
     if store.read(|all| all.values().filter(|it| it.account == facts.account).count())
         >= BUCKETS_MAX

@@ -13,8 +13,9 @@ use s3s::{
 
 use super::{
     Facts, conditions,
+    lock::read_lock,
     properties::read_properties,
-    put::{Announced, read_announced, receive, refuse_lock},
+    put::{Announced, read_announced, receive},
     refuse_acl, refuse_encryption,
     told::{etag, tell_checksum},
 };
@@ -40,7 +41,7 @@ pub(super) async fn create_multipart_upload(
     facts: &Facts,
     mut input: CreateMultipartUploadInput,
 ) -> Result<CreateMultipartUploadOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.bucket(facts, &input.bucket)?;
     let is_granted = input.grant_full_control.is_some()
         || input.grant_read.is_some()
         || input.grant_read_acp.is_some()
@@ -50,7 +51,7 @@ pub(super) async fn create_multipart_upload(
         input.server_side_encryption.as_ref(),
         input.sse_customer_algorithm.as_ref(),
     )?;
-    refuse_lock(input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some())?;
+    let lock = read_lock!(input).of_new(&bucket, store.ambient.clock.now())?;
     let algorithm = match &input.checksum_algorithm {
         None => None,
         Some(word) => Some(Algorithm::from_word(word.as_str()).ok_or_else(|| {
@@ -77,7 +78,7 @@ pub(super) async fn create_multipart_upload(
         bucket: input.bucket,
         key: input.key,
         initiated: store.now_ms(),
-        meta: UploadMeta { properties, algorithm, kind },
+        meta: UploadMeta { properties, algorithm, kind, lock },
     };
     store.index.create_upload(&upload).await?;
     Ok(CreateMultipartUploadOutput {
@@ -173,7 +174,8 @@ pub(super) async fn complete_multipart_upload(
     tell_checksum!(output, &checksum);
     let finisher = Arc::clone(store);
     let completed = to_the_end(async move {
-        let completed = finisher.index.complete_upload(&upload, &object, &when).await?;
+        let unlock = finisher.unlock(false);
+        let completed = finisher.index.complete_upload(&upload, &object, &when, unlock).await?;
         if let Complete::Put(Put::Done(gone)) = &completed {
             finisher.disk.discard(gone.clone()).await;
         }
@@ -335,6 +337,7 @@ fn assemble(store: &Store, upload: &Upload, parts: Vec<Part>) -> Result<Object, 
     let mut meta = Meta {
         properties: upload.meta.properties.clone(),
         checksum: Some(checksum),
+        lock: upload.meta.lock.clone(),
         ..Meta::default()
     };
     for part in parts {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many bytes names and values of user metadata may have together.
-const USER_METADATA_MAX: usize = 2048;
+pub(crate) const USER_METADATA_MAX: usize = 2048;
 
 /// Reads [`Properties`] from an input that has S3's usual members.
 macro_rules! read_properties {

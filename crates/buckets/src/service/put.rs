@@ -11,6 +11,7 @@ use s3s::{
 
 use super::{
     Facts, conditions,
+    lock::read_lock,
     properties::read_properties,
     refuse_acl, refuse_encryption,
     told::{etag, tell_checksum},
@@ -31,7 +32,7 @@ pub(super) async fn put_object(
     facts: &Facts,
     mut input: PutObjectInput,
 ) -> Result<PutObjectOutput, Fault> {
-    store.bucket(facts, &input.bucket)?;
+    let bucket = store.bucket(facts, &input.bucket)?;
     let is_granted = input.grant_full_control.is_some()
         || input.grant_read.is_some()
         || input.grant_read_acp.is_some()
@@ -41,7 +42,7 @@ pub(super) async fn put_object(
         input.server_side_encryption.as_ref(),
         input.sse_customer_algorithm.as_ref(),
     )?;
-    refuse_lock(input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some())?;
+    let lock = read_lock!(input).of_new(&bucket, store.ambient.clock.now())?;
     if input.write_offset_bytes.is_some() {
         return Err(refuse(S3ErrorCode::NotImplemented, "Appending is not implemented."));
     }
@@ -59,7 +60,7 @@ pub(super) async fn put_object(
         size: draft.blob().size,
         etag: hex::encode(digests.md5),
         modified: store.now_ms(),
-        meta: Meta { properties, checksum: checksum.clone(), ..Meta::default() },
+        meta: Meta { properties, checksum: checksum.clone(), lock, ..Meta::default() },
     };
     let mut output = PutObjectOutput { e_tag: Some(etag(&object.etag)), ..Default::default() };
     let put = store.put((&input.bucket, &input.key), object, vec![draft], when).await?;
@@ -184,16 +185,6 @@ pub(super) async fn receive(
 
 pub(super) fn too_large() -> Fault {
     refuse(S3ErrorCode::EntityTooLarge, "Your proposed upload exceeds the maximum allowed size")
-}
-
-pub(super) fn refuse_lock(is_asked: bool) -> Result<(), Fault> {
-    if is_asked {
-        return Err(refuse(
-            S3ErrorCode::InvalidRequest,
-            "Bucket is missing Object Lock Configuration",
-        ));
-    }
-    Ok(())
 }
 
 fn incomplete() -> Fault {

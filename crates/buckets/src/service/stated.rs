@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 // Two shapes for each operation.
+use s3s::S3ErrorCode;
 use s3s::dto::*;
-use s3s::{S3Error, S3ErrorCode};
 
 use super::{Facts, get, told::owner};
 use crate::{
@@ -80,14 +80,6 @@ stated! {
         Ok(GetBucketOwnershipControlsOutput { ownership_controls: Some(controls) })
     }
 
-    get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput {
-        Err(no_policy())
-    }
-
-    get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput {
-        Err(no_policy())
-    }
-
     get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput {
         Err(refuse(
             S3ErrorCode::ReplicationConfigurationNotFoundError,
@@ -112,22 +104,13 @@ stated! {
         ))
     }
 
-    get_object_lock_configuration(GetObjectLockConfigurationInput)
-        -> GetObjectLockConfigurationOutput
-    {
-        Err(refuse(
-            S3ErrorCode::ObjectLockConfigurationNotFoundError,
-            "Object Lock configuration does not exist for this bucket",
-        ))
-    }
-
     get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput {
-        // Nobody but the owning account gets in.
+        // There are no ACLs to let anybody in; a bucket policy may.
         let all = PublicAccessBlockConfiguration {
             block_public_acls: Some(true),
-            block_public_policy: Some(true),
+            block_public_policy: Some(false),
             ignore_public_acls: Some(true),
-            restrict_public_buckets: Some(true),
+            restrict_public_buckets: Some(false),
         };
         Ok(GetPublicAccessBlockOutput { public_access_block_configuration: Some(all) })
     }
@@ -166,11 +149,4 @@ fn full_control(owner: &Owner) -> Vec<Grant> {
     };
     let permission = Permission::from_static(Permission::FULL_CONTROL);
     vec![Grant { grantee: Some(grantee), permission: Some(permission) }]
-}
-
-fn no_policy() -> Fault {
-    Fault::Refused(S3Error::with_message(
-        S3ErrorCode::NoSuchBucketPolicy,
-        "The bucket policy does not exist",
-    ))
 }

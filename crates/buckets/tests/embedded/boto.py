@@ -49,7 +49,8 @@ assert [it["Permission"] for it in grants] == ["FULL_CONTROL"]
 assert "Status" not in s3.get_bucket_versioning(Bucket="boto")
 fails("NoSuchBucketPolicy", 404, s3.get_bucket_policy, Bucket="boto")
 fails("NoSuchCORSConfiguration", 404, s3.get_bucket_cors, Bucket="boto")
-fails("NotImplemented", 501, s3.put_bucket_policy, Bucket="boto", Policy="{}")
+fails("NotImplemented", 501, s3.put_bucket_versioning, Bucket="boto",
+      VersioningConfiguration={"Status": "Enabled"})
 
 # Metadata.
 s3.put_object(

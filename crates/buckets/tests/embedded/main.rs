@@ -9,4 +9,6 @@ mod crash;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod protocol;

@@ -84,7 +84,17 @@ fn asked(visit: &Visit, kept: &Kept) -> Vec<(String, String)> {
         let source = copy_source(visit).unwrap_or_else(|| "*".to_owned());
         asked.push((action.to_owned(), source));
     }
+    if insists(visit) && BYPASSING.contains(&operation) {
+        let bypass = asked.iter().map(|(_, resource)| (BYPASS.to_owned(), resource.clone()));
+        asked.extend(bypass.collect::<Vec<_>>());
+    }
     asked
+}
+
+/// Whether the caller wants a retention in governance mode not to count.
+fn insists(visit: &Visit) -> bool {
+    let header = visit.parts.headers.get("x-amz-bypass-governance-retention");
+    header.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"false"))
 }
 
 /// The keys that DeleteObjects names, and whether with a version. When they cannot be read, the
@@ -178,5 +188,11 @@ impl Default for Policies {
 static READ_ONLY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
     Arc::new(Policy::parse(iam::READ_ONLY_ACCESS).expect("the canned policy is a policy"))
 });
+
+/// What a caller needs beside, to end a retention in governance mode early.
+const BYPASS: &str = "s3:BypassGovernanceRetention";
+
+/// The operations that can.
+const BYPASSING: &[&str] = &["DeleteObject", "DeleteObjects", "PutObjectRetention"];
 
 const POLICIES_MAX: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");

@@ -122,6 +122,35 @@ async fn a_policy_decides_before_the_service_and_a_denial_is_recorded_with_its_c
 }
 
 #[tokio::test]
+async fn ending_a_retention_early_needs_a_permission_of_its_own() {
+    let (stage, _) = stage().await;
+    let account = AccountId::parse(ACCOUNT).unwrap();
+    let name = UserName::parse("cleaner").unwrap();
+    let policy = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"s3:DeleteObject","Resource":"*"},
+        {"Effect":"Allow","Action":"s3:BypassGovernanceRetention","Resource":"arn:aws:s3:::box/tmp/*"}]}"#;
+    let policy = Policy::Document(policy.to_owned());
+    stage.catalog.add_user(account, name, UserPath::default(), policy).await.unwrap();
+    let key = stage.catalog.create_key(Principal::User(account, "cleaner")).await.unwrap();
+    let door = stage.open().await;
+    let mut caller = door.caller().await;
+    let mine = |sign: Sign<'static>| Sign { key: &key.id, secret: key.secret.expose(), ..sign };
+    for (path, insists, status) in [
+        ("/box/k", None, 200),
+        ("/box/k", Some("false"), 200),
+        ("/box/k", Some("true"), 403),
+        ("/box/tmp/k", Some("true"), 200),
+    ] {
+        let mut sign = Sign::new("DELETE", path, "s3");
+        if let Some(insists) = insists {
+            sign = sign.header("x-amz-bypass-governance-retention", insists);
+        }
+        let answer = caller.ask(mine(sign).request()).await;
+        assert_eq!(answer.status.as_u16(), status, "{path} {insists:?} {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn routes_of_trailmark_are_signed_like_a_services_and_get_their_bodies() {
     let (stage, _) = stage().await;
     let door = stage.open().await;

@@ -94,7 +94,7 @@ impl Service {
             .header("content-encoding", "gzip")
             .header("x-amz-checksum-sha256", checksum);
         if self.acl {
-            request = request.header("x-amz-acl", "bucket-owner-full-control");
+            request = request.header("x-amz-acl", super::ACL);
         }
         if let Some(key) = kms_key {
             request = request

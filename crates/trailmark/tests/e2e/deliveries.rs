@@ -124,7 +124,7 @@ fn records(folder: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_tampering_is_seen() {
+fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_stay_there() {
     let mut deployment = Deployment::start(&[]);
     deployment.server.aws(&["s3", "mb", "s3://audit-logs"]);
     deployment.begin("audit-logs");
@@ -137,6 +137,16 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_tampering_is_seen() {
     assert_eq!(status["IsLogging"], true);
     assert!(status.get("LatestDeliveryError").is_none(), "{status}");
     assert!(status["LatestDigestDeliveryTime"].is_number(), "{status}");
+
+    // What a trail wrote is there to stay, for root too.
+    let all = keys(&deployment.server, "audit-logs");
+    let file = all.iter().find(|it| is_digest(it)).unwrap();
+    let object = ["--bucket", "audit-logs", "--key", file];
+    let deleted = deployment.server.aws_raw(&[&["s3api", "delete-object"], &object[..]].concat());
+    let words = String::from_utf8_lossy(&deleted.stderr).into_owned();
+    assert!(words.contains("AccessDenied"), "{words}");
+    let head = deployment.server.aws_json(&[&["s3api", "head-object"], &object[..]].concat());
+    assert_eq!(head["ObjectLockMode"], "COMPLIANCE", "{head}");
 
     let output = deployment.server.trailmark_raw(&["check", "--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -4,7 +4,8 @@ use super::{
     condition::{self, Condition},
     json::Json,
     pattern::{Pattern, Syntax},
-    policy::{Actions, Effect, Policy, Resource, Resources, Statement},
+    policy::{Actions, Effect, Resource, Resources, Statement},
+    principal::{self, Principals},
 };
 
 /// Why a text is not a policy. Reads as AWS's message for `MalformedPolicyDocument`.
@@ -21,10 +22,18 @@ pub enum InvalidPolicy {
     Both(&'static str),
     #[error("Effect must be Allow or Deny.")]
     Effect,
+    #[error("Policy has invalid action")]
+    ForeignAction,
+    #[error("Policy has invalid resource")]
+    ForeignResource,
     #[error("Invalid condition operator: {0}.")]
     Operator(String),
     #[error("Policy document should not specify a principal.")]
     Principal,
+    #[error("Invalid principal in policy")]
+    PrincipalInvalid,
+    #[error("Missing required field Principal")]
+    PrincipalMissing,
     #[error("Resource {0} must be in ARN format or \"*\".")]
     Resource(String),
     #[error("Policy statement must contain resources.")]
@@ -35,8 +44,8 @@ pub enum InvalidPolicy {
     StatementMissing,
     #[error("Syntax errors in policy.")]
     Syntax,
-    #[error("Maximum policy size of {CHARACTERS_MAX} bytes exceeded.")]
-    TooLong,
+    #[error("Maximum policy size of {0} bytes exceeded.")]
+    TooLong(usize),
     #[error("Unknown element in policy: {0}.")]
     Unknown(String),
     #[error("Policy variables must be of the form ${{key}} or ${{key, 'default'}}.")]
@@ -45,11 +54,26 @@ pub enum InvalidPolicy {
     Version,
 }
 
+/// Whose policy a document is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of<'a> {
+    /// This bucket's: it names principals, and nothing outside the bucket.
+    Bucket(&'a str),
+    /// A user's or role's: the principal goes without saying.
+    Identity,
+}
+
 /// Reads a policy document.
-pub(super) fn read(text: &str) -> Result<Policy, InvalidPolicy> {
+pub(super) fn read(text: &str, of: Of<'_>) -> Result<Vec<Statement>, InvalidPolicy> {
     let counted = text.chars().filter(|char| !char.is_whitespace()).count();
-    if text.len() > BYTES_MAX || counted > CHARACTERS_MAX {
-        return Err(InvalidPolicy::TooLong);
+    match of {
+        Of::Bucket(_) if text.len() > BUCKET_POLICY_MAX => {
+            return Err(InvalidPolicy::TooLong(BUCKET_POLICY_MAX));
+        }
+        Of::Identity if text.len() > BYTES_MAX || counted > CHARACTERS_MAX => {
+            return Err(InvalidPolicy::TooLong(CHARACTERS_MAX));
+        }
+        Of::Bucket(_) | Of::Identity => {}
     }
     let Ok(Json::Object(members)) = serde_json::from_str(text) else {
         return Err(InvalidPolicy::Syntax);
@@ -75,24 +99,21 @@ pub(super) fn read(text: &str) -> Result<Policy, InvalidPolicy> {
     let statements =
         statements.filter(|it| !it.is_empty()).ok_or(InvalidPolicy::StatementMissing)?;
     let mut sids = Vec::new();
-    let statements = statements
-        .into_iter()
-        .map(|it| statement(it, variables, &mut sids))
-        .collect::<Result<_, _>>()?;
-    Ok(Policy { statements })
+    statements.into_iter().map(|it| statement(it, of, variables, &mut sids)).collect()
 }
 
 fn statement(
     value: Json,
+    of: Of<'_>,
     variables: bool,
     sids: &mut Vec<String>,
 ) -> Result<Statement, InvalidPolicy> {
     let Json::Object(members) = value else { return Err(InvalidPolicy::Syntax) };
     let (mut effect, mut actions, mut resources) = (None, None, None);
-    let mut conditions = Vec::new();
+    let (mut conditions, mut principals) = (Vec::new(), None);
     for (name, value) in members {
         match name.as_str() {
-            "Sid" => sid(value, sids)?,
+            "Sid" => sid(value, of, sids)?,
             "Effect" => {
                 effect = Some(match value {
                     Json::String(text) if text == "Allow" => Effect::Allow,
@@ -106,28 +127,41 @@ fn statement(
                 });
             }
             "Action" | "NotAction" => {
-                let patterns = texts(value)?.iter().map(|it| action(it)).collect::<Result<_, _>>();
+                let texts = texts(value)?;
+                of.check_actions(&texts)?;
+                let patterns = texts.iter().map(|it| action(it)).collect::<Result<_, _>>();
                 let read = Actions { negated: name == "NotAction", patterns: patterns? };
                 if actions.replace(read).is_some() {
                     return Err(InvalidPolicy::Both("Action"));
                 }
             }
             "Resource" | "NotResource" => {
-                let patterns = texts(value)?
-                    .iter()
-                    .map(|it| resource(it, variables))
-                    .collect::<Result<_, _>>();
+                let texts = texts(value)?;
+                of.check_resources(&texts)?;
+                let patterns =
+                    texts.iter().map(|it| resource(it, variables)).collect::<Result<_, _>>();
                 let read = Resources { negated: name == "NotResource", patterns: patterns? };
                 if resources.replace(read).is_some() {
                     return Err(InvalidPolicy::Both("Resource"));
                 }
             }
             "Condition" => conditions = condition(value, variables)?,
-            "Principal" | "NotPrincipal" => return Err(InvalidPolicy::Principal),
+            "Principal" | "NotPrincipal" => {
+                let Of::Bucket(_) = of else { return Err(InvalidPolicy::Principal) };
+                let named = principal::read(value)?;
+                let read = Principals { negated: name == "NotPrincipal", named };
+                if principals.replace(read).is_some() {
+                    return Err(InvalidPolicy::Both("Principal"));
+                }
+            }
             _ => return Err(InvalidPolicy::Unknown(name)),
         }
     }
+    if let (Of::Bucket(_), None) = (of, &principals) {
+        return Err(InvalidPolicy::PrincipalMissing);
+    }
     Ok(Statement {
+        principals,
         effect: effect.ok_or(InvalidPolicy::Effect)?,
         actions: actions.ok_or(InvalidPolicy::ActionMissing)?,
         resources: resources.ok_or(InvalidPolicy::ResourceMissing)?,
@@ -135,11 +169,36 @@ fn statement(
     })
 }
 
-fn sid(value: Json, sids: &mut Vec<String>) -> Result<(), InvalidPolicy> {
+impl Of<'_> {
+    /// A bucket's policy speaks of S3 alone.
+    fn check_actions(self, actions: &[String]) -> Result<(), InvalidPolicy> {
+        let is_ours = |it: &String| {
+            let vendor = it.split(':').next().unwrap_or_default();
+            it == "*" || vendor.eq_ignore_ascii_case("s3")
+        };
+        match self {
+            Self::Bucket(_) if !actions.iter().all(is_ours) => Err(InvalidPolicy::ForeignAction),
+            Self::Bucket(_) | Self::Identity => Ok(()),
+        }
+    }
+
+    /// A bucket's policy speaks of the bucket and what is in it.
+    fn check_resources(self, resources: &[String]) -> Result<(), InvalidPolicy> {
+        let Self::Bucket(bucket) = self else { return Ok(()) };
+        let is_inside = |it: &String| {
+            it.splitn(ARN_PARTS, ':').last().and_then(|it| it.strip_prefix(bucket)).is_some_and(
+                |rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('*'),
+            )
+        };
+        if resources.iter().all(is_inside) { Ok(()) } else { Err(InvalidPolicy::ForeignResource) }
+    }
+}
+
+fn sid(value: Json, of: Of<'_>, sids: &mut Vec<String>) -> Result<(), InvalidPolicy> {
     let Json::String(sid) = value else { return Err(InvalidPolicy::Sid) };
-    if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        || (!sid.is_empty() && sids.contains(&sid))
-    {
+    let is_plain = sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    // S3 is not as strict as IAM.
+    if !(is_plain || matches!(of, Of::Bucket(_))) || (!sid.is_empty() && sids.contains(&sid)) {
         return Err(InvalidPolicy::Sid);
     }
     sids.push(sid);
@@ -190,7 +249,7 @@ fn condition(value: Json, variables: bool) -> Result<Vec<Condition>, InvalidPoli
 }
 
 /// A text or a list of texts, at least one.
-fn texts(value: Json) -> Result<Vec<String>, InvalidPolicy> {
+pub(super) fn texts(value: Json) -> Result<Vec<String>, InvalidPolicy> {
     let texts = list(value).into_iter().map(|it| match it {
         Json::String(text) => Ok(text),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => {
@@ -219,6 +278,8 @@ fn list(value: Json) -> Vec<Json> {
 
 /// AWS's limit for a managed policy; white space does not count.
 pub(super) const CHARACTERS_MAX: usize = 6144;
+/// AWS's limit for a bucket policy, in bytes: 20 KB.
+const BUCKET_POLICY_MAX: usize = 20 * 1024;
 /// AWS's limit for the parameter that a document comes in.
 const BYTES_MAX: usize = 131_072;
 /// `arn:partition:service:region:account:resource`; the resource may hold colons.

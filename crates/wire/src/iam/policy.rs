@@ -3,8 +3,9 @@
 use super::{
     Context, Decision, Request,
     condition::Condition,
-    document::{self, ARN_PARTS, InvalidPolicy},
+    document::{self, ARN_PARTS, InvalidPolicy, Of},
     pattern::Pattern,
+    principal::Principals,
 };
 
 /// A policy document that was understood as a whole.
@@ -15,6 +16,8 @@ pub struct Policy {
 
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
+    /// Whom it is about; `None` in the policy of an identity.
+    pub(super) principals: Option<Principals>,
     pub(super) effect: Effect,
     pub(super) actions: Actions,
     pub(super) resources: Resources,
@@ -58,25 +61,33 @@ impl Policy {
     /// # Errors
     /// When AWS would refuse it, or when it holds an operator that we cannot evaluate.
     pub fn parse(text: &str) -> Result<Self, InvalidPolicy> {
-        document::read(text)
+        Ok(Self { statements: document::read(text, Of::Identity)? })
     }
 
     /// What this policy alone says.
     pub(super) fn decide(&self, request: &Request<'_>) -> Decision {
-        let mut decision = Decision::ImplicitlyDenied;
-        for statement in &self.statements {
-            match statement.effect {
-                Effect::Deny if statement.applies(request) => return Decision::ExplicitlyDenied,
-                Effect::Allow
-                    if decision == Decision::ImplicitlyDenied && statement.applies(request) =>
-                {
-                    decision = Decision::Allowed;
-                }
-                Effect::Allow | Effect::Deny => {}
-            }
-        }
-        decision
+        decide(&self.statements, request)
     }
+}
+
+/// What statements say together: a denial wins.
+pub(super) fn decide<'s>(
+    statements: impl IntoIterator<Item = &'s Statement>,
+    request: &Request<'_>,
+) -> Decision {
+    let mut decision = Decision::ImplicitlyDenied;
+    for statement in statements {
+        match statement.effect {
+            Effect::Deny if statement.applies(request) => return Decision::ExplicitlyDenied,
+            Effect::Allow
+                if decision == Decision::ImplicitlyDenied && statement.applies(request) =>
+            {
+                decision = Decision::Allowed;
+            }
+            Effect::Allow | Effect::Deny => {}
+        }
+    }
+    decision
 }
 
 impl Statement {

@@ -308,8 +308,8 @@ fn a_policy_has_the_size_of_a_managed_policy_white_space_not_counted() {
     let rest = document(0, 0).len();
     assert!(Policy::parse(&document(document::CHARACTERS_MAX - rest, 10_000)).is_ok());
     let longer = document(document::CHARACTERS_MAX - rest + 1, 0);
-    assert_eq!(Policy::parse(&longer).unwrap_err(), InvalidPolicy::TooLong);
-    assert_eq!(Policy::parse(&document(0, 200_000)).unwrap_err(), InvalidPolicy::TooLong);
+    assert_eq!(Policy::parse(&longer).unwrap_err(), InvalidPolicy::TooLong(6144));
+    assert_eq!(Policy::parse(&document(0, 200_000)).unwrap_err(), InvalidPolicy::TooLong(6144));
     let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
     assert_eq!(Policy::parse(&deep).unwrap_err(), InvalidPolicy::Syntax);
 }
