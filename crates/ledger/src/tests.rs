@@ -1,0 +1,1 @@
+//! The keeper on the real log.
