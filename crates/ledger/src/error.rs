@@ -46,7 +46,9 @@ pub enum Error {
     #[error("no record with the event id `{0}` is covered by the last checkpoint")]
     NotFound(String),
     /// The leaf is there, and nobody could give the bytes that it commits to.
-    #[error("the record at position {0} of the log is in the tree, but its bytes are not at hand or are others")]
+    #[error(
+        "the record at position {0} of the log is in the tree, but its bytes are not at hand or are others"
+    )]
     NoRecord(u64),
     /// The salt key of a day is gone: nothing that arrived then can be proven.
     #[error("the salt key of {0} is gone: its records cannot be proven any more")]

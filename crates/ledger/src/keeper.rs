@@ -117,7 +117,10 @@ impl TreeKeeper {
                 Ok(()) => pause = RETRY,
                 Err(Error::Log(log::Error::Closed) | Error::Stopping) => return,
                 Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "the tree cannot grow, trying again");
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the tree cannot grow, trying again"
+                    );
                     self.components.ambient.clock.sleep(pause).await;
                     pause = (pause * 2).min(RETRY_MAX);
                 }

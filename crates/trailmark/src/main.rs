@@ -9,6 +9,8 @@ mod config;
 mod destinations;
 mod exposition;
 mod identities;
+mod ledger_tree;
+mod prove;
 mod serve;
 mod tail;
 mod verify;
@@ -45,6 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(options) => serve::run(options).await,
         Command::Tail(options) => tail::run(options).await,
         Command::Verify(options) => verify::run(options).await,
+        Command::Prove(options) => prove::run(&options),
         Command::VerifyProof(options) => verify_proof::run(&options),
         Command::Witness(options) => witness::run(options).await,
         Command::User(command) => identities::user(command).await,

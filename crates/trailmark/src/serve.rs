@@ -40,6 +40,7 @@ use crate::{
     destinations::EmbeddedBuckets,
     exposition::Exposition,
     identities::catalog_of,
+    ledger_tree,
     words::{CYAN, DIM, data, say},
 };
 
@@ -57,7 +58,8 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let log = Arc::new(open_log(&config, account, &ambient).await?);
     let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
     let window = Arc::new(Window::open(&config.data_dir, shared.as_ref()).await?);
-    let lake = Arc::new(open_lake(&config, &shared, &window, &ambient).await?);
+    let (public_log, held) = ledger_tree::start(&config, account, &shared, &ambient).await?;
+    let lake = Arc::new(open_lake(&config, &held, &window, &ambient).await?);
     caught_up(&lake, &shared, &ambient).await;
     let buckets = open_buckets(&config, &ambient).await?.map(Arc::new);
 
@@ -103,6 +105,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
             exposition: Arc::new(move || exposition.text()),
             log: Arc::clone(&shared),
             metrics,
+            public_log: Some(public_log),
             ready,
         })
         .await?;

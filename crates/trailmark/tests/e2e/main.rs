@@ -22,6 +22,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod newcomer;
+mod prove;
 mod raw;
 mod shutdown;
 mod trails;
