@@ -38,7 +38,7 @@ mod tree;
 pub use crate::{
     error::Error,
     keeper::{Components, SignedHead, TreeKeeper},
-    prover::{Proof, Prover},
+    prover::{BytesOf, Proof, Prover},
     public::{Page, PublicLog},
 };
 

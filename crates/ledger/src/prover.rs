@@ -24,6 +24,9 @@ pub struct Prover {
     key: VerifierKey,
 }
 
+/// Gives the record of a leaf; `None` when it has it not.
+pub type BytesOf<'a> = dyn Fn(&Entry) -> Result<Option<Vec<u8>>, Error> + 'a;
+
 /// A record and the proof that it is in the log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Proof {
@@ -57,11 +60,7 @@ impl Prover {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NoRecord`], [`Error::SaltMissing`]; [`Error::Tree`] and
     /// [`Error::Damaged`] when the folder contradicts itself; what `bytes_of` says.
-    pub fn prove(
-        &self,
-        event_id: &str,
-        bytes_of: &dyn Fn(&Entry) -> Result<Option<Vec<u8>>, Error>,
-    ) -> Result<Proof, Error> {
+    pub fn prove(&self, event_id: &str, bytes_of: &BytesOf<'_>) -> Result<Proof, Error> {
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -73,11 +72,7 @@ impl Prover {
         }
     }
 
-    fn prove_once(
-        &self,
-        event_id: &str,
-        bytes_of: &dyn Fn(&Entry) -> Result<Option<Vec<u8>>, Error>,
-    ) -> Result<Proof, Error> {
+    fn prove_once(&self, event_id: &str, bytes_of: &BytesOf<'_>) -> Result<Proof, Error> {
         let not_found = || Error::NotFound(event_id.to_owned());
         let checkpoint = last_checkpoint(&self.folder)?.ok_or_else(not_found)?;
         let size = Checkpoint::open(&checkpoint, &self.key)?.head.size;

@@ -1,6 +1,12 @@
 //! The keeper on the real log, killed where it hurts, against the definitions of RFC 6962.
 
-use std::{fs, ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use integrity::tree::{Checkpoint, Entry, Hash, Policy, builder::entries_of};
 use log::{
@@ -68,7 +74,7 @@ impl House {
         TreeKeeper::open(self.tree(), self.components.clone()).await.unwrap()
     }
 
-    fn tree(&self) -> std::path::PathBuf {
+    fn tree(&self) -> PathBuf {
         self.folder.path().join("tree")
     }
 
@@ -142,6 +148,54 @@ async fn a_tree_that_is_killed_anywhere_has_every_record_once_and_the_root_of_th
     keeper.tick().await.unwrap();
     check(&house, &keeper, &expected).await;
     assert_eq!(*keeper.committed().borrow(), *house.components.log.durable().borrow());
+}
+
+/// Every file below a folder, by its path there.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_power_cut_leaves_of_a_commit_is_written_anew() {
+    for (first, second) in [(1, 1), (300, 5), (317, 3_000), (320, 12_000)] {
+        let mut house = House::new();
+        let mut expected = house.append(first).await;
+        let mut keeper = house.keeper().await;
+        keeper.tick().await.unwrap();
+        let (tree, copy) = (house.tree(), house.folder.path().join("copy"));
+        let copied = |path: &Path| copy.join(path.strip_prefix(&tree).unwrap());
+        for path in files(&tree) {
+            fs::create_dir_all(copied(&path).parent().unwrap()).unwrap();
+            fs::copy(&path, copied(&path)).unwrap();
+        }
+        for at in (0..second).step_by(5_000) {
+            expected.extend(house.append((second - at).min(5_000)).await);
+        }
+        keeper.tick().await.unwrap();
+        drop(keeper);
+        // Of the commits since, tiles have reached the disk in part, and the state has not.
+        for path in files(&tree).into_iter().filter(|it| !copied(it).exists()) {
+            let bytes = fs::read(&path).unwrap();
+            fs::create_dir_all(copied(&path).parent().unwrap()).unwrap();
+            fs::write(copied(&path), &bytes[..bytes.len() / 2]).unwrap();
+        }
+        fs::remove_dir_all(&tree).unwrap();
+        fs::rename(&copy, &tree).unwrap();
+        house.clock.advance(Duration::from_secs(1));
+        let mut keeper = house.keeper().await;
+        keeper.tick().await.unwrap();
+        house.clock.advance(Duration::from_secs(1));
+        keeper.tick().await.unwrap();
+        check(&house, &keeper, &expected).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
