@@ -66,6 +66,8 @@ pub struct Components {
     pub log: Arc<dyn EventLog>,
     /// What the door counts.
     pub metrics: Arc<Metrics>,
+    /// The public side of the Merkle tree, below `/_trailmark/log/`.
+    pub public_log: Option<ledger::PublicLog>,
     /// Whether `/_trailmark/readyz` says yes.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }

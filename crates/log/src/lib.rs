@@ -13,7 +13,9 @@ mod encoding;
 mod fields;
 pub mod frame;
 pub mod fuzzing;
+mod held;
 pub mod local;
+pub mod offline;
 mod scan;
 mod segment;
 pub mod simulated;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 
 pub use encoding::MAX_BODY;
 pub use frame::{Entry, Evidence, Frame, Kind, Marks, Position};
+pub use held::HeldLog;
 pub use local::LocalLog;
 
 /// A durable, ordered sequence of frames. One writer process; any number of readers in it.

@@ -18,11 +18,14 @@ use serde_json::Value;
 pub struct BucketServer {
     /// Name of the bucket.
     pub bucket: String,
-    /// Bytes and user metadata of its objects, by key.
-    pub objects: BTreeMap<String, (Vec<u8>, Vec<(String, String)>)>,
+    /// Its objects, by key.
+    pub objects: BTreeMap<String, ServedObject>,
     /// What each operation of CloudTrail answers, by name.
     pub answers: BTreeMap<&'static str, Value>,
 }
+
+/// Bytes and user metadata.
+pub type ServedObject = (Vec<u8>, Vec<(String, String)>);
 
 impl BucketServer {
     /// Serves on loopback until the process ends; gives the URL.

@@ -6,7 +6,7 @@ mod clock;
 mod random;
 pub mod records;
 
-pub use bucket_server::BucketServer;
+pub use bucket_server::{BucketServer, ServedObject};
 pub use clock::ManualClock;
 pub use random::SeededRandom;
 

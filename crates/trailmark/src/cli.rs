@@ -57,6 +57,14 @@ of AWS_PROFILE in AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials.")]
 
 Exits with 1 when something fails. Credentials are found as for `trailmark verify`.")]
     Check(Check),
+    /// Prove that one record is in the log, to somebody who has nothing but the log's key
+    #[command(after_help = "Examples:
+  trailmark prove 5f1cb1b0-0c1e-4a5c-9d0e-3f2a6a4e7c11
+  trailmark prove 5f1cb1b0-0c1e-4a5c-9d0e-3f2a6a4e7c11 --output evidence.tlog-proof
+
+Writes the proof, and beside it the record as a file that ends with .json; prints the log's key.
+Works on the data folder, whether or not the server runs.")]
+    Prove(Prove),
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:
   trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
@@ -193,6 +201,24 @@ pub(crate) struct Verify {
     /// Do not sign requests to S3: for public buckets
     #[arg(long)]
     pub(crate) no_sign_request: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `trailmark prove`.
+#[derive(Args, Debug)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// `eventID` of the record
+    pub(crate) event_id: String,
+    /// The proof file to write [default: EVENT-ID.tlog-proof]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The record, byte for byte, when the log has let go of it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -13,9 +13,10 @@ mod credentials;
 mod deliveries;
 mod destinations;
 mod exposition;
-mod followers;
 mod identities;
+mod ledger_tree;
 mod notifications;
+mod prove;
 mod serve;
 mod tail;
 mod verify;
@@ -53,6 +54,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tail(options) => tail::run(options).await,
         Command::Check(options) => check::run(options).await,
         Command::Verify(options) => verify::run(options).await,
+        Command::Prove(options) => prove::run(&options),
         Command::VerifyProof(options) => verify_proof::run(&options),
         Command::Witness(options) => witness::run(options).await,
         Command::User(command) => identities::user(command).await,

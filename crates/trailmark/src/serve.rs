@@ -22,7 +22,7 @@ use door::{
 };
 use lake::Lake;
 use log::{
-    EventLog,
+    EventLog, HeldLog,
     local::{GapBody, GapRecord, LocalLog},
 };
 use record::AccountId;
@@ -40,8 +40,8 @@ use crate::{
     deliveries,
     destinations::Places,
     exposition::Exposition,
-    followers::BehindFollowers,
     identities::catalog_of,
+    ledger_tree,
     words::{CYAN, DIM, data, say},
 };
 
@@ -59,6 +59,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let log = Arc::new(open_log(&config, account, &ambient).await?);
     let shared: Arc<dyn EventLog> = Arc::clone(&log) as _;
     let window = Arc::new(Window::open(&config.data_dir, shared.as_ref()).await?);
+    let tree = ledger_tree::start(&config, account, &shared, &ambient).await?;
     let buckets = open_buckets(&config, &ambient).await?.map(Arc::new);
     let notifier = config.notifications.notifier(&ambient)?;
     let places = Places::new(buckets.clone(), &config, account, notifier.clone(), &ambient)?;
@@ -74,8 +75,11 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         },
     )
     .await?;
-    let followed = BehindFollowers::new(Arc::clone(&shared), vec![deliveries.committed()]);
-    let lake = Arc::new(open_lake(&config, Arc::new(followed), &window, &ambient).await?);
+    // The log is trimmed behind the slowest of all who follow it.
+    let followers = vec![tree.committed, deliveries.committed()];
+    let held = Arc::new(HeldLog::new(Arc::clone(&shared), followers));
+    tokio::spawn(Arc::clone(&held).follow());
+    let lake = Arc::new(open_lake(&config, held, &window, &ambient).await?);
     caught_up(&lake, &shared, &ambient).await;
 
     let metrics = Arc::new(Metrics::default());
@@ -121,6 +125,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
             exposition: Arc::new(move || exposition.text()),
             log: Arc::clone(&shared),
             metrics,
+            public_log: Some(tree.public),
             ready,
         })
         .await?;

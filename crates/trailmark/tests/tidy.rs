@@ -16,13 +16,14 @@ use std::{
 };
 
 /// Which floor a crate stands on. A crate may use the floors below it, never one beside or above.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("trailmark", 5),
     ("api", 4),
     ("door", 4),
     ("buckets", 3),
     ("delivery", 3),
     ("lake", 3),
+    ("ledger", 3),
     ("catalog", 2),
     ("integrity", 2),
     ("log", 2),

@@ -61,6 +61,7 @@ pub(crate) struct House {
     own: BTreeMap<String, Mode>,
     places: Arc<Semaphore>,
     policies: Policies,
+    public_log: Option<ledger::PublicLog>,
     ready: Arc<dyn Fn() -> bool + Send + Sync>,
     region: String,
     trusted: Vec<Network>,
@@ -72,7 +73,9 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn new(settings: &Settings, components: Components) -> Result<Self, Error> {
         let capture = Arc::new(Capture::new(settings, &components));
-        let Components { ambient, answers, catalog, exposition, metrics, ready, .. } = components;
+        let Components {
+            ambient, answers, catalog, exposition, metrics, public_log, ready, ..
+        } = components;
         let mut upstreams = HashMap::new();
         for (name, upstream) in &settings.upstreams {
             let upstream = Upstream::new(upstream.clone(), Arc::clone(&ambient.clock))?;
@@ -96,6 +99,7 @@ impl House {
             own: settings.own.clone(),
             places: Arc::new(Semaphore::new(settings.calls_max.min(Semaphore::MAX_PERMITS))),
             policies: Policies::default(),
+            public_log,
             ready,
             region: settings.region.clone(),
             trusted: settings.trusted.clone(),
@@ -108,7 +112,7 @@ impl House {
 
     /// Answers a request.
     pub(crate) async fn answer(self: Arc<Self>, request: Request) -> Answer {
-        if let Some(page) = self.page(&request) {
+        if let Some(page) = self.page(&request.parts).await {
             return page;
         }
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {

@@ -89,6 +89,7 @@ impl Stage {
                 exposition: Arc::new(move || exposition.prometheus()),
                 log: Arc::new(self.log.clone()),
                 metrics: Arc::clone(&self.metrics),
+                public_log: None,
                 ready: Arc::new(|| true),
             })
             .await

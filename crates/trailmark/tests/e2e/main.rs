@@ -25,6 +25,7 @@ mod hours;
 mod limits;
 mod newcomer;
 mod organizations;
+mod prove;
 mod raw;
 mod shutdown;
 mod trails;
