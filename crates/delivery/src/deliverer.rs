@@ -40,6 +40,8 @@ pub struct Deliverer {
     digests_seen: Option<(Stamp, u64, usize)>,
     statuses: watch::Sender<Arc<Statuses>>,
     committed: watch::Sender<Position>,
+    /// When the cursor was kept last.
+    committed_at: Timestamp,
     delivered: broadcast::Sender<Delivered>,
 }
 
@@ -91,6 +93,7 @@ impl Deliverer {
             digests_seen: None,
             statuses,
             committed: watch::Sender::new(Position(cursor)),
+            committed_at: components.ambient.clock.now(),
             delivered: broadcast::Sender::new(DELIVERED_MAX),
             components,
         })
@@ -206,7 +209,8 @@ impl Deliverer {
         let open = self.backlog.streams.values().filter_map(|it| it.open.as_ref());
         let files = open.map(|it| it.due_in(true, &self.settings, now));
         let lanes = self.lanes.opens_in(&self.settings, now);
-        files.chain(lanes).min().unwrap_or(IDLE_MAX).min(IDLE_MAX)
+        let cursor = (self.behind() > 0).then(|| self.commits_in(now));
+        files.chain(lanes).chain(cursor).min().unwrap_or(IDLE_MAX).min(IDLE_MAX)
     }
 
     /// Takes up again what is durable, after a failure; however long it takes, since what is in
@@ -241,19 +245,32 @@ impl Deliverer {
         let moved = cursor != self.committed.borrow().0;
         commit.cursor = moved.then_some(cursor);
         self.components.catalog.commit_delivery(&commit).await?;
+        self.committed_at = self.now();
         if moved {
             self.committed.send_replace(Position(cursor));
         }
         Ok(())
     }
 
-    /// Keeps the cursor when much was read that no trail has chosen.
+    /// Keeps the cursor when much was read that no trail has chosen, or a while ago: a log that is
+    /// full must not wait for what nobody needs.
     async fn commit_cursor(&mut self) -> Result<(), Error> {
-        let behind = self.cursor().abs_diff(self.committed.borrow().0);
-        if behind >= UNCHOSEN_MAX {
+        let behind = self.behind();
+        if behind >= UNCHOSEN_MAX || (behind > 0 && self.commits_in(self.now()).is_zero()) {
             self.commit(DeliveryCommit::default()).await?;
         }
         Ok(())
+    }
+
+    /// By how many frames the cursor that was kept differs from what is done.
+    fn behind(&self) -> u64 {
+        self.cursor().abs_diff(self.committed.borrow().0)
+    }
+
+    /// How long until the cursor is to be kept; a clock that was set back does not put it off.
+    fn commits_in(&self, now: Timestamp) -> Duration {
+        let passed = now.duration_since(self.committed_at).unsigned_abs();
+        UNCHOSEN_AGE.saturating_sub(passed)
     }
 
     /// Before this position everything is decided on, or chosen by nobody.
@@ -302,5 +319,7 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 const IDLE_MAX: Duration = Duration::from_secs(5);
 /// Frames that may be read once more after a crash although no trail has chosen any.
 const UNCHOSEN_MAX: u64 = 10_000;
+/// How long the log may be held for them.
+const UNCHOSEN_AGE: Duration = Duration::from_secs(1);
 /// Files that a subscriber may lag behind.
 const DELIVERED_MAX: usize = 1_024;
