@@ -301,6 +301,10 @@ impl Deliverer {
         self.components.signers.as_ref()
     }
 
+    pub(crate) fn checkpoint(&self) -> Option<String> {
+        self.components.checkpoints.as_ref()?.newest()
+    }
+
     pub(crate) fn spool(&self) -> Spool {
         self.spool.clone()
     }

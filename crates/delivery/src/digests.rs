@@ -156,10 +156,11 @@ async fn make(
         .collect();
     let settled: Vec<u64> = named.iter().map(|it| it.sequence).collect();
     let log_files = named.into_iter().map(log_file).collect();
+    let checkpoint = deliverer.checkpoint();
     let sealed = async {
         let signer = deliverer.signers().signer(&id.region, window.end.max(now)).await?;
         let fingerprint = signer.public_key().fingerprint().clone();
-        let digest = chain.chain(id).draft(window, log_files, fingerprint, None);
+        let digest = chain.chain(id).draft(window, log_files, fingerprint, checkpoint);
         digest.seal(signer.as_ref(), None).await.map(|sealed| (digest, sealed))
     };
     let (digest, sealed) = match sealed.await {

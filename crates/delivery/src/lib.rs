@@ -63,6 +63,8 @@ pub struct Components {
     pub buckets: Arc<dyn Buckets>,
     /// Where plans, cursors and status are kept.
     pub catalog: Catalog,
+    /// How far the Merkle tree has come, which each digest says; none when there is no tree.
+    pub checkpoints: Option<Arc<dyn Checkpoints>>,
     /// Where records come from.
     pub log: Arc<dyn EventLog>,
     /// Who tells topics of log files; none when nobody does.
@@ -71,6 +73,12 @@ pub struct Components {
     pub signers: Arc<dyn Signers>,
     /// Which trails there are.
     pub trails: Arc<dyn Trails>,
+}
+
+/// Follows the Merkle tree of the log.
+pub trait Checkpoints: Debug + Send + Sync {
+    /// The newest signed checkpoint, as a signed note; `None` before the first record.
+    fn newest(&self) -> Option<String>;
 }
 
 /// Tells a topic what was delivered.

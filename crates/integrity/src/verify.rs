@@ -26,7 +26,7 @@ pub use self::{
     events::differences,
     finding::{Address, Finding, Kind},
     log_file::{CheckedLogFile, LogFileCheck, LogFileJob},
-    merkle::{judge_checkpoints, judge_entries, judge_tiles, statement},
+    merkle::{Carried, judge_checkpoints, judge_entries, judge_tiles, statement},
     report::{ChainReport, Count, Report, Verdict},
     statement::{Expectation, Statement, judge},
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ambient::Ambient;
 use anyhow::Context as _;
 use catalog::Catalog;
-use delivery::{Deliverer, KeptSigners, KeptTrails, Notifier, Statuses};
+use delivery::{Checkpoints, Deliverer, KeptSigners, KeptTrails, Notifier, Statuses};
 use log::{EventLog, Position};
 use tokio::sync::watch;
 
@@ -15,6 +15,7 @@ use crate::{config::Config, destinations::Places};
 pub(crate) struct Components {
     pub(crate) ambient: Ambient,
     pub(crate) catalog: Catalog,
+    pub(crate) checkpoints: Arc<dyn Checkpoints>,
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) notifier: Option<Arc<dyn Notifier>>,
     pub(crate) places: Arc<Places>,
@@ -31,7 +32,7 @@ pub(crate) struct Deliveries {
 /// # Errors
 /// When catalog or disk cannot be read.
 pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Result<Deliveries> {
-    let Components { ambient, catalog, log, notifier, places } = components;
+    let Components { ambient, catalog, checkpoints, log, notifier, places } = components;
     let trails =
         KeptTrails::open(catalog.clone(), Arc::new(catalog.clone()), ambient.clone()).await;
     let trails = Arc::new(trails.context("cannot read the trails")?);
@@ -39,6 +40,7 @@ pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Res
         buckets: places,
         signers: Arc::new(KeptSigners::new(catalog.clone())),
         catalog,
+        checkpoints: Some(checkpoints),
         log,
         notifier,
         trails: Arc::clone(&trails) as _,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
-use ledger::{Components, PublicLog, TreeKeeper};
+use delivery::Checkpoints;
+use ledger::{Components, PublicLog, SignedHead, TreeKeeper};
 use log::{EventLog, Position};
 use record::AccountId;
 use tokio::sync::watch;
@@ -21,6 +22,18 @@ pub(crate) struct Tree {
     pub(crate) public: PublicLog,
     /// The position before which the tree needs nothing of the log.
     pub(crate) committed: watch::Receiver<Position>,
+    /// How far it has come.
+    pub(crate) checkpoints: Arc<dyn Checkpoints>,
+}
+
+/// The checkpoints of the tree that is kept here.
+#[derive(Debug)]
+struct Kept(watch::Receiver<Option<Arc<SignedHead>>>);
+
+impl Checkpoints for Kept {
+    fn newest(&self) -> Option<String> {
+        self.0.borrow().as_ref().map(|it| it.note.to_string())
+    }
 }
 
 /// Takes up the tree and follows the log from now on.
@@ -37,7 +50,11 @@ pub(crate) async fn start(
         .await
         .context("cannot take up the Merkle tree")?;
     info!(key = %keeper.verifier(), "the log is proven with this key");
-    let tree = Tree { public: keeper.public(), committed: keeper.committed() };
+    let tree = Tree {
+        public: keeper.public(),
+        committed: keeper.committed(),
+        checkpoints: Arc::new(Kept(keeper.checkpoint())),
+    };
     tokio::spawn(keeper.run());
     Ok(tree)
 }

@@ -69,6 +69,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         deliveries::Components {
             ambient: ambient.clone(),
             catalog: catalog.clone(),
+            checkpoints: tree.checkpoints,
             log: Arc::clone(&shared),
             notifier,
             places: Arc::clone(&places),

@@ -16,7 +16,7 @@ use integrity::{
     digest::Stamp,
     tree::Policy,
     verify::{
-        Audit, CheckedDigest, CheckedLogFile, LogFileCheck, LogFileJob, Report, Scope,
+        Audit, Carried, CheckedDigest, CheckedLogFile, LogFileCheck, LogFileJob, Report, Scope,
         check_digest, differences, judge_checkpoints, statement,
     },
 };
@@ -97,9 +97,9 @@ fn check_checkpoints(audit: &mut Audit, options: &Verify) -> anyhow::Result<()> 
         .parse::<Policy>()
         .with_context(|| format!("`{}` is no policy", file.display()))?;
     let (mut carried, mut findings) = (Vec::new(), Vec::new());
-    for (key, end, note) in audit.checkpoints() {
+    for (key, digest, note) in audit.checkpoints() {
         match statement(key, note.as_bytes(), &policy) {
-            Ok(statement) => carried.push((statement, end)),
+            Ok(statement) => carried.push(Carried { digest: digest.clone(), statement }),
             Err(finding) => findings.push(finding),
         }
     }

@@ -313,6 +313,7 @@ impl House {
             ambient: self.ambient.clone(),
             buckets: Arc::clone(&self.buckets) as _,
             catalog: catalog.await.unwrap(),
+            checkpoints: None,
             log: Arc::clone(&self.log) as _,
             notifier: Some(Arc::clone(&self.topics) as _),
             signers: Arc::new(OneSigner),

@@ -46,8 +46,8 @@ pub struct DigestFile {
     pub previous_digest_signature: Option<String>,
     /// The log files delivered in the window.
     pub log_files: Vec<LogFile>,
-    /// Ours: the signed checkpoint of the Merkle tree that covers these log files. AWS's validator
-    /// reads over it, and its signature covers it.
+    /// Ours: the newest signed checkpoint of the Merkle tree when the digest was made. AWS's
+    /// validator reads over it, and the digest's signature covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tlog_checkpoint: Option<String>,
 }

@@ -203,8 +203,9 @@ impl Audit {
         self.notes.push(note.into());
     }
 
-    /// The checkpoints that valid digests carry, oldest first, each with the digest's key.
-    pub fn checkpoints(&self) -> Vec<(&str, Stamp, &str)> {
+    /// The checkpoints that valid digests carry, each with the digest's key and name, in the order of
+    /// names: chain by chain, oldest first.
+    pub fn checkpoints(&self) -> Vec<(&str, &DigestName, &str)> {
         let mut carried: Vec<_> = self
             .digests
             .values()
@@ -212,10 +213,10 @@ impl Audit {
             .filter_map(|it| {
                 let file = it.file.as_ref()?;
                 let note = file.tlog_checkpoint.as_deref()?;
-                Some((it.wanted.at.key.as_str(), file.digest_end_time, note))
+                Some((it.wanted.at.key.as_str(), &it.wanted.name, note))
             })
             .collect();
-        carried.sort_by_key(|(_, end, _)| *end);
+        carried.sort_by_key(|(_, name, _)| (&name.chain, name.backfill, name.end));
         carried
     }
 

@@ -1,7 +1,7 @@
 //! What the Merkle tree shows, in the verifier's words: checkpoints, tiles, entries, proofs.
 
 use crate::{
-    digest::Stamp,
+    digest::{DigestName, Stamp},
     tree::{self, Checkpoint, Note, Policy, Tiles, TreeHead, builder::entries_of},
     verify::{Expectation, Finding, Kind, Statement, judge},
 };
@@ -51,10 +51,27 @@ pub fn statement(seen: &str, note: &[u8], policy: &Policy) -> Result<Statement, 
     })
 }
 
-/// Holds the checkpoints that digests carry (oldest first, each with its digest's end) against each
-/// other, and against what a witness says.
+/// A checkpoint that a digest carries: the newest that there was when the digest was made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Carried {
+    /// The digest.
+    pub digest: DigestName,
+    /// What it says of the tree.
+    pub statement: Statement,
+}
+
+impl Carried {
+    /// Whether it is in the same chain. Chains wait for their buckets each for itself, so that a
+    /// checkpoint tells nothing of those that digests of another chain carry.
+    fn follows(&self, other: &Self) -> bool {
+        (&self.digest.chain, self.digest.backfill) == (&other.digest.chain, other.digest.backfill)
+    }
+}
+
+/// Holds the checkpoints that digests carry, in the order of [`DigestName`], against each other, and
+/// against what a witness says.
 pub fn judge_checkpoints(
-    carried: &[(Statement, Stamp)],
+    carried: &[Carried],
     witness: Option<&Statement>,
     policy: &Policy,
 ) -> Vec<Finding> {
@@ -63,13 +80,15 @@ pub fn judge_checkpoints(
         ..Expectation::default()
     };
     let mut statements: Vec<_> = witness.into_iter().cloned().collect();
-    statements.extend(carried.iter().map(|(statement, _)| statement.clone()));
+    statements.extend(carried.iter().map(|it| it.statement.clone()));
     let mut findings = judge(&statements, &expected);
     let mut find = |kind, detail| findings.push(Finding { kind, object: None, detail });
     for pair in carried.windows(2) {
-        if let [(older, _), (newer, _)] = pair
-            && newer.size < older.size
+        if let [older, newer] = pair
+            && newer.follows(older)
+            && newer.statement.size < older.statement.size
         {
+            let [older, newer] = [older, newer].map(|it| &it.statement);
             let sizes = format!("{} knows {} leaves", newer.seen, newer.size);
             find(Kind::OldCheckpoint, format!("{sizes}, {} knew {}", older.seen, older.size));
         }
@@ -80,10 +99,12 @@ pub fn judge_checkpoints(
         find(Kind::MissingCosignature, detail);
         return findings;
     };
-    if let Some((newest, end)) = carried.last() {
+    let newest = carried.iter().max_by_key(|it| (it.digest.end, it.statement.size));
+    if let Some(Carried { digest, statement: newest }) = newest {
+        let end = digest.end;
         let known = format!("{} knew {} leaves at {time}", witness.seen, witness.size);
         let here = format!("{} of {end} knows {}", newest.seen, newest.size);
-        if *end >= time && newest.size < witness.size {
+        if end >= time && newest.size < witness.size {
             find(Kind::OldCheckpoint, format!("{known}; {here}"));
         } else if end.plus_seconds(PATIENCE) < time && newest.size < witness.size {
             find(Kind::CutTail, format!("{known}; the newest digest, {here}"));

@@ -1,12 +1,14 @@
 //! Tampering with the tree, and with what is said about it, named.
 
 use integrity::{
-    digest::Stamp,
+    digest::{ChainId, DigestName},
     tree::{
         Algorithm, Builder, Checkpoint, Entry, Kind as EntryKind, Level, Policy, RecordProof, Salt,
         SaltKey, SigningKey, Tiles, TreeHead, VerifierKey, proof,
     },
-    verify::{Finding, Kind, Statement, judge_checkpoints, judge_entries, judge_tiles, statement},
+    verify::{
+        Carried, Finding, Kind, Statement, judge_checkpoints, judge_entries, judge_tiles, statement,
+    },
 };
 
 use crate::bucket::stamp;
@@ -149,13 +151,36 @@ fn seen(leaves: u64, cosigned: &str) -> Statement {
     statement(&format!("size {leaves}"), note.as_bytes(), &policy()).unwrap()
 }
 
+/// What the digest of a region that ends at that hour carries.
+fn carried(region: &str, hour: u32, leaves: u64) -> Carried {
+    let end = format!("2026-03-01T0{hour}:00:00Z");
+    let chain = ChainId {
+        account: "123456789012".into(),
+        region: region.into(),
+        trail: "audit".into(),
+        home_region: "us-east-1".into(),
+    };
+    let digest = DigestName { chain, end: stamp(&end), backfill: false };
+    Carried { digest, statement: seen(leaves, &end) }
+}
+
 /// Digests that end at one and at two o'clock carry trees of 10 and 20 leaves.
 #[track_caller]
 fn check_witness(witness: Option<&Statement>, expected: &[Kind]) {
-    let at = |hour: u32| -> Stamp { stamp(&format!("2026-03-01T0{hour}:00:00Z")) };
-    let carried =
-        [(seen(10, "2026-03-01T01:00:00Z"), at(1)), (seen(20, "2026-03-01T02:00:00Z"), at(2))];
+    let carried = [carried("us-east-1", 1, 10), carried("us-east-1", 2, 20)];
     assert_eq!(kinds(&judge_checkpoints(&carried, witness, &policy())), expected);
+}
+
+#[test]
+fn a_tree_that_shrinks_within_a_chain_is_an_old_checkpoint() {
+    let digests = [carried("us-east-1", 1, 20), carried("us-east-1", 2, 10)];
+    assert_eq!(kinds(&judge_checkpoints(&digests, None, &policy())), [Kind::OldCheckpoint]);
+}
+
+#[test]
+fn a_chain_that_waited_for_its_bucket_knows_more_than_another() {
+    let digests = [carried("eu-west-1", 1, 20), carried("us-east-1", 2, 10)];
+    assert_eq!(judge_checkpoints(&digests, None, &policy()), []);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, io::Read as _, path::Path};
 
 use flate2::read::GzDecoder;
+use integrity::tree::{Checkpoint, Note, VerifierKey};
 use serde_json::Value;
 
 use crate::{
@@ -194,6 +195,26 @@ fn judge_bucket_of(moto: &Moto) {
     deployment.live(3, |server| keys(server, "audit-logs"));
     let said = deployment.validate();
     assert!(said.contains("4/4 digest files valid") && !said.contains("INVALID"), "{said}");
+    let endpoint = deployment.server.endpoint().to_owned();
+    let (valid, earlier) = deployment.verify("s3://audit-logs", &["--endpoint", &endpoint]);
+    assert!(valid, "{earlier}");
+    check_checkpoints(&deployment);
+
+    // The newest digest and what it names: nothing in the bucket tells that they were there.
+    let all = keys(&deployment.server, "audit-logs");
+    let newest = all.iter().filter(|it| is_digest(it)).max().unwrap();
+    for file in digest(&deployment.server, newest)["logFiles"].as_array().unwrap() {
+        remove(&deployment.server, file["s3Object"].as_str().unwrap());
+    }
+    remove(&deployment.server, newest);
+    let said = deployment.validate();
+    assert!(said.contains("3/3 digest files valid") && !said.contains("INVALID"), "{said}");
+    let report = deployment.server.folder().join("earlier.json");
+    std::fs::write(&report, earlier.to_string()).unwrap();
+    for known in [["--endpoint", &endpoint], ["--earlier-report", report.to_str().unwrap()]] {
+        let (valid, report) = deployment.verify("s3://audit-logs", &known);
+        assert!(!valid && report.to_string().contains("cut-tail"), "{report}");
+    }
 
     let all = keys(&deployment.server, "audit-logs");
     let file = all.iter().find(|it| it.contains("/CloudTrail/") && it.ends_with(".gz")).unwrap();
@@ -203,9 +224,40 @@ fn judge_bucket_of(moto: &Moto) {
     deployment.server.aws(&["s3", "cp", "--quiet", forged.to_str().unwrap(), &object]);
     let said = deployment.validate();
     assert!(said.contains("INVALID"), "{said}");
-    let endpoint = deployment.server.endpoint().to_owned();
     let (valid, report) = deployment.verify("s3://audit-logs", &["--endpoint", &endpoint]);
     assert!(!valid && report.to_string().contains(file), "{report}");
+}
+
+/// The document of a digest.
+fn digest(server: &Server, key: &str) -> Value {
+    let file = server.folder().join("digest");
+    let object = format!("s3://audit-logs/{key}");
+    server.aws(&["s3", "cp", "--quiet", &object, file.to_str().unwrap()]);
+    serde_json::from_reader(GzDecoder::new(std::fs::File::open(file).unwrap())).unwrap()
+}
+
+fn remove(server: &Server, key: &str) {
+    server.aws(&["s3api", "delete-object", "--bucket", "audit-logs", "--key", key]);
+}
+
+/// Every digest carries a checkpoint that the log has signed, of a tree that grows.
+fn check_checkpoints(deployment: &Deployment) {
+    let server = &deployment.server;
+    let id = server.lookup("EventName", "CreateTrail").remove(0)["eventID"].clone();
+    let arguments = ["prove", id.as_str().unwrap(), "--output", "it.tlog-proof"];
+    let key = eventually("the log's key is told", || {
+        let made = server.trailmark_raw(&arguments);
+        made.status.success().then(|| String::from_utf8(made.stdout).unwrap())
+    });
+    let key: VerifierKey = key.trim().parse().unwrap();
+    let mut size = 0;
+    for file in keys(server, "audit-logs").iter().filter(|it| is_digest(it)) {
+        let document = digest(server, file);
+        let note = document["tlogCheckpoint"].as_str().unwrap();
+        let checkpoint = Checkpoint::open(&Note::parse(note.as_bytes()).unwrap(), &key).unwrap();
+        assert!(checkpoint.head.size > size, "{file}");
+        size = checkpoint.head.size;
+    }
 }
 
 #[test]
