@@ -262,16 +262,27 @@ fn check_checkpoints(deployment: &Deployment) {
 
 #[test]
 fn a_trail_may_write_to_a_folder_that_the_operator_names() {
-    let evidence = tempfile::tempdir().unwrap();
-    let place = evidence.path().to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = folder.path().join("evidence");
+    std::fs::create_dir(&evidence).unwrap();
+    let place = evidence.to_str().unwrap();
     let server = Server::start_with(&[], &[FAST, ("TRAILMARK_BUCKETS__EVIDENCE__FOLDER", place)]);
     server.aws(&["cloudtrail", "create-trail", "--name", "audit", "--s3-bucket-name", "evidence"]);
     server.aws(&["cloudtrail", "start-logging", "--name", "audit"]);
     server.aws(&["sts", "get-caller-identity"]);
     eventually("the call lies in the folder", || {
-        let calls = records(evidence.path());
+        let calls = records(&evidence);
         calls.iter().any(|it| it["eventName"] == "GetCallerIdentity").then_some(())
     });
+    // Any reader of CloudTrail's buckets reads them, as the README says.
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let line = readme.lines().find_map(|it| it.strip_prefix("duckdb -c ")).unwrap();
+    let counted = server.python(&format!(
+        "import duckdb, os\nos.chdir({:?})\nprint(dict(duckdb.sql({line}).fetchall()))",
+        folder.path()
+    ));
+    assert!(counted.contains("'GetCallerIdentity': 1"), "{counted}");
 }
 
 #[test]
