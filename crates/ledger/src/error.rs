@@ -35,6 +35,9 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Only a day that is over can be erased.
+    #[error("{0} is not over: only a day before today (UTC) can be erased")]
+    DayGoesOn(Date),
     /// There are leaves but no key that signs. Put `log.key` back.
     #[error("the tree has leaves but its signing key is gone: put `log.key` back")]
     KeyMissing,

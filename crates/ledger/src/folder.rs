@@ -91,6 +91,23 @@ impl Folder {
         fs::remove_dir_all(self.path(&format!("{full}.p"))).ok();
     }
 
+    /// Writes over the beginning of a file where it lies. Durable on return.
+    pub(crate) fn overwrite(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let file = OpenOptions::new().write(true).open(self.path(name));
+        let written = file.and_then(|mut it| it.write_all(bytes).and_then(|()| it.sync_all()));
+        written.map_err(failed("overwrite", name))
+    }
+
+    /// Removes a file; that it is gone is durable on return. One that is not there is no error.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| sync_parent(&path)),
+        }
+        .map_err(failed("remove", name))
+    }
+
     /// Waits until nobody else in this process grows the tree; holds until dropped.
     pub(crate) fn lock(&self) -> Result<File, Error> {
         let mut options = OpenOptions::new();
@@ -99,7 +116,7 @@ impl Folder {
         locked.map_err(failed("lock", "lock"))
     }
 
-    fn create_folder(&self, name: &str) -> Result<(), Error> {
+    pub(crate) fn create_folder(&self, name: &str) -> Result<(), Error> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(self.path(name)).map_err(failed("make", name))
     }

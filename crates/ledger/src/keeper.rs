@@ -10,6 +10,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{error, warn};
 
 use crate::{
+    erasure,
     error::Error,
     folder::Folder,
     keys,
@@ -137,6 +138,7 @@ impl TreeKeeper {
         while self.read().await? {
             self.sign_when_due().await?;
         }
+        self.erase_what_was_asked().await?;
         self.sign_when_due().await
     }
 
@@ -178,6 +180,21 @@ impl TreeKeeper {
         Ok(next < end)
     }
 
+    /// Erases days, once all that was appended is in the tree.
+    async fn erase_what_was_asked(&mut self) -> Result<(), Error> {
+        let folder = self.folder.clone();
+        let now = self.components.ambient.clock.now();
+        let mut tree = self.tree.take().ok_or(Error::Stopping)?;
+        let erase = move || {
+            for day in erasure::asked(&folder)? {
+                tree.erase(day, now)?;
+            }
+            Ok(tree)
+        };
+        self.tree = Some(blocking(erase).await?);
+        Ok(())
+    }
+
     async fn sign_when_due(&mut self) -> Result<(), Error> {
         let now = self.components.ambient.clock.now();
         if !self.is_behind() || !self.signs_in(now).is_zero() {
@@ -201,7 +218,11 @@ impl TreeKeeper {
             return Ok(());
         }
         let next = self.next();
-        durable.wait_for(|it| *it > next).await.map_err(|_| Error::Stopping)?;
+        tokio::select! {
+            appended = durable.wait_for(|it| *it > next) => drop(appended.map_err(|_| Error::Stopping)?),
+            // The operator may have asked for an erasure.
+            () = clock.sleep(LOOK_EVERY) => return Ok(()),
+        }
         // Records that come one by one are written some at a time.
         clock.sleep(GATHER).await;
         Ok(())
@@ -243,5 +264,7 @@ const GATHER: Duration = Duration::from_millis(100);
 /// How long to wait after a failure; doubles up to the maximum.
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// How often requests are looked for while nothing else happens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two checkpoints.
 const SIGN_EVERY: Duration = Duration::from_secs(1);

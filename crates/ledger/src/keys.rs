@@ -75,6 +75,16 @@ impl Salts {
         }
         self.known.get(&day).ok_or(Error::SaltMissing(day))
     }
+
+    /// Destroys the key of a day, as well as a file system lets itself be told to.
+    pub(crate) fn destroy(&mut self, day: Date) -> Result<(), Error> {
+        self.known.remove(&day);
+        let file = file_of(day);
+        if self.folder.read(&file)?.is_some() {
+            self.folder.overwrite(&file, &[b'0'; 2 * SaltKey::SIZE])?;
+        }
+        self.folder.remove(&file)
+    }
 }
 
 /// The salt key of a day, when there is one.

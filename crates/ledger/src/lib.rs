@@ -20,11 +20,13 @@
 //! log.key           the signing key; losing it ends the log's name
 //! log.vkey          the key that others check with
 //! salts/2026-03-04  the salt key of one UTC day of arrival; without it the day cannot be proven
+//! erasures/…        days whose salt key is to be destroyed
 //! state             how far the log was read, size and root of the tree
 //! event-ids         eight bytes for each leaf, by which it is found
 //! tile/…            tiles of hashes and of entries, as tlog-tiles names them
 //! ```
 
+pub mod erasure;
 mod error;
 mod folder;
 mod ids;

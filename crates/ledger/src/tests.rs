@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use integrity::tree::{Checkpoint, Entry, Hash, Policy, builder::entries_of};
+use integrity::tree::{Checkpoint, Entry, Hash, Policy, Salt, builder::entries_of};
 use log::{
     Evidence, Frame, Kind, LocalLog, Marks, Position,
     local::{Components as LogComponents, Gap, GapRecord, Settings},
@@ -16,7 +16,7 @@ use log::{
 use record::{AccountId, Category};
 use testkit::{ManualClock, SeededRandom, records::Generator};
 
-use crate::{Components, Error, Prover, TreeKeeper};
+use crate::{Components, Error, Prover, TreeKeeper, erasure};
 
 struct House {
     folder: tempfile::TempDir,
@@ -227,6 +227,52 @@ async fn every_record_is_proven_with_the_key_alone_and_a_changed_byte_is_refused
     assert!(fs::read_dir(house.tree().join("salts")).unwrap().count() == 2);
     let missing = prover.prove("no such id", &|it| house.bytes_of(it));
     assert!(matches!(missing, Err(Error::NotFound(_))), "{missing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_erased_when_asked_the_tree_says_so_and_other_days_stay_proven() {
+    let mut house = House::new();
+    let before = house.append(300).await;
+    let mut keeper = house.keeper().await;
+    keeper.tick().await.unwrap();
+    let day = "2026-03-01".parse().unwrap();
+    let ask =
+        |house: &House, day| erasure::ask(house.tree(), day, house.components.ambient.clock.now());
+    assert!(matches!(ask(&house, day), Err(Error::DayGoesOn(_))));
+    house.clock.advance(Duration::from_secs(120));
+    let after = house.append(10).await;
+    keeper.tick().await.unwrap();
+    assert!(matches!(ask(&house, day.yesterday().unwrap()), Err(Error::SaltMissing(_))));
+    ask(&house, day).unwrap();
+    // Also by a process that did not run when it was asked.
+    drop(keeper);
+    let mut keeper = house.keeper().await;
+    house.clock.advance(Duration::from_secs(1));
+    keeper.tick().await.unwrap();
+    assert!(matches!(ask(&house, day), Err(Error::SaltMissing(_))));
+
+    let head = keeper.checkpoint().borrow().clone().unwrap().head;
+    let entries = stored_entries(&house.tree(), head.size);
+    let notice = entries.last().unwrap();
+    assert_eq!(notice.kind, integrity::tree::Kind::Erasure);
+    assert!(notice.commits_to(b"2026-03-01", &Salt::PUBLIC));
+    assert_eq!(entries.len(), before.len() + after.len() + 1);
+    let leaves: Vec<Hash> = entries.iter().map(Entry::leaf_hash).collect();
+    assert_eq!(head.root, root(&leaves));
+
+    let prover = Prover::open(house.tree()).unwrap();
+    let prove = |frame: &Frame| {
+        let id = record::parse(&frame.body).unwrap().event_id().unwrap().into_owned();
+        prover.prove(&id, &|it| house.bytes_of(it))
+    };
+    let erased = prove(&before[0].1);
+    assert!(matches!(erased, Err(Error::SaltMissing(it)) if it == day), "{erased:?}");
+    let kept = prove(&after[0].1).unwrap();
+    kept.proof.check(&kept.record, &Policy::of_log(keeper.verifier().clone())).unwrap();
+    // Nothing more happens by itself.
+    house.clock.advance(Duration::from_secs(2));
+    keeper.tick().await.unwrap();
+    assert_eq!(keeper.checkpoint().borrow().clone().unwrap().head, head);
 }
 
 #[tokio::test(flavor = "multi_thread")]

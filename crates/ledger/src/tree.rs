@@ -4,15 +4,17 @@
 
 use std::fs::File;
 
-use integrity::tree::{Builder, Entry, Kind, Level, Note, Piece, Tile, Tiles, TreeHead};
-use jiff::Timestamp;
+use integrity::tree::{Builder, Entry, Kind, Level, Note, Piece, Salt, Tile, Tiles, TreeHead};
+use jiff::{Timestamp, civil::Date};
 use log::Position;
+use tracing::info;
 
 use crate::{
+    erasure,
     error::Error,
     folder::Folder,
-    ids,
-    keys::{Salts, day_of},
+    ids::{self, Mark},
+    keys::{Salts, day_of, salt_key},
     state::State,
 };
 
@@ -53,7 +55,6 @@ impl Tree {
     /// Appends the records among `frames` and makes the tree durable, then the state that goes on
     /// behind `next`. After an error what is in memory is not to be used any more.
     pub(crate) fn grow(&mut self, frames: &[log::Entry], next: Position) -> Result<(), Error> {
-        let before = self.state.head.size;
         let mut marks = Vec::with_capacity(frames.len());
         for log::Entry { position, frame } in frames {
             let Some(kind) = kind_of(frame.kind) else { continue };
@@ -64,6 +65,29 @@ impl Tree {
             let event_id = record.as_ref().and_then(record::Record::event_id);
             marks.push(ids::mark(event_id.as_deref().unwrap_or_default()));
         }
+        self.store(&marks, next)
+    }
+
+    /// Destroys the salt key of a day, once the tree durably says so. After a crash in between the
+    /// notice may come twice.
+    pub(crate) fn erase(&mut self, day: Date, now: Timestamp) -> Result<(), Error> {
+        if salt_key(&self.folder, day)?.is_some() {
+            let State { next, .. } = self.state;
+            let text = day.to_string();
+            let now = whole_microseconds(now);
+            let notice = Entry::new(Kind::Erasure, now, next.0, text.as_bytes(), &Salt::PUBLIC);
+            self.builder.append(&notice);
+            self.store(&[ids::mark("")], next)?;
+            self.salts.destroy(day)?;
+            info!(%day, "the day is erased from the tree");
+        }
+        erasure::done(&self.folder, day)
+    }
+
+    /// Makes the leaves that were appended durable, each with its mark, then the state that goes on
+    /// behind `next`.
+    fn store(&mut self, marks: &[Mark], next: Position) -> Result<(), Error> {
+        let before = self.state.head.size;
         let mut full = Vec::new();
         if !marks.is_empty() {
             // Those that the state names must not be touched: a crash could tear them.
@@ -76,7 +100,7 @@ impl Tree {
                     full.push(tile);
                 }
             }
-            ids::write(&self.folder, before, &marks)?;
+            ids::write(&self.folder, before, marks)?;
             self.folder.sync()?;
         }
         let state = State { next, head: self.builder.head() };

@@ -65,6 +65,13 @@ Exits with 1 when something fails. Credentials are found as for `trailmark verif
 Writes the proof, and beside it the record as a file that ends with .json; prints the log's key.
 Works on the data folder, whether or not the server runs.")]
     Prove(Prove),
+    /// Make the records of a day unprovable for ever: destroys the key of their salts
+    #[command(after_help = "Example:
+  trailmark erase 2026-03-04 --yes
+
+The tree keeps its shape and gets a leaf that says so; proofs of other days stay good. Records that
+lie in the log, in the store and in buckets are left alone.")]
+    Erase(Erase),
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:
   trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
@@ -222,6 +229,18 @@ pub(crate) struct Prove {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `trailmark erase`.
+#[derive(Args, Debug)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// UTC day on which the records arrived, before today
+    pub(crate) day: Date,
+    /// Do it: nobody can undo it
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `trailmark verify-proof`.

@@ -12,6 +12,7 @@ mod config;
 mod credentials;
 mod deliveries;
 mod destinations;
+mod erase;
 mod exposition;
 mod identities;
 mod ledger_tree;
@@ -55,6 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Check(options) => check::run(options).await,
         Command::Verify(options) => verify::run(options).await,
         Command::Prove(options) => prove::run(&options),
+        Command::Erase(options) => erase::run(&options),
         Command::VerifyProof(options) => verify_proof::run(&options),
         Command::Witness(options) => witness::run(options).await,
         Command::User(command) => identities::user(command).await,

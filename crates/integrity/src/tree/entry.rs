@@ -180,6 +180,11 @@ impl Kind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Salt(pub [u8; 32]);
 
+impl Salt {
+    /// The salt of leaves that hide nothing, such as the notice of an erasure.
+    pub const PUBLIC: Self = Self([0; 32]);
+}
+
 /// The key from which the salts of one UTC day of ingest are derived.
 ///
 /// Keep it as long as any bucket may hold the day's records: without it nothing of that day can be
@@ -191,6 +196,9 @@ pub struct SaltKey {
 }
 
 impl SaltKey {
+    /// Bytes of the secret.
+    pub const SIZE: usize = 32;
+
     /// A new key, from the cryptographic library's randomness.
     #[must_use]
     pub fn generate() -> Self {

@@ -160,6 +160,7 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_stay_there() {
     assert_eq!(state("write-once"), "fail", "{report}");
     assert!(!output.status.success());
 
+    erase_a_day(&mut deployment);
     let copy = deployment.server.folder().join("copy");
     deployment.server.aws(&["s3", "sync", "--quiet", "s3://audit-logs", copy.to_str().unwrap()]);
     let calls = records(&copy);
@@ -226,6 +227,33 @@ fn judge_bucket_of(moto: &Moto) {
     assert!(said.contains("INVALID"), "{said}");
     let (valid, report) = deployment.verify("s3://audit-logs", &["--endpoint", &endpoint]);
     assert!(!valid && report.to_string().contains(file), "{report}");
+}
+
+/// A record cannot be proven any more once its day is erased, which needs a day that is over.
+fn erase_a_day(deployment: &mut Deployment) {
+    let record = deployment.server.lookup("EventName", "CreateTrail").remove(0);
+    let [id, time] = ["eventID", "eventTime"].map(|it| record[it].as_str().unwrap().to_owned());
+    let server = &deployment.server;
+    let prove = || server.trailmark_raw(&["prove", &id, "--output", "erased.tlog-proof"]);
+    eventually("the record is provable", || prove().status.success().then_some(()));
+    let erase = |arguments: &[&str]| {
+        let all = [&["erase", &time[..10]], arguments].concat();
+        let output = server.trailmark_raw(&all);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (_, words) = erase(&["--yes"]);
+    assert!(words.contains("is not over"), "{words}");
+    for _ in 0..24 {
+        deployment.hours.pass();
+    }
+    let (done, words) = erase(&[]);
+    assert!(!done && words.contains("--yes"), "{words}");
+    assert!(erase(&["--yes"]).0);
+    let words = eventually("the day is erased", || {
+        let output = prove();
+        (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    });
+    assert!(words.contains("is gone"), "{words}");
 }
 
 /// The document of a digest.
