@@ -13,6 +13,7 @@ use delivery::{Object, Refusal, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, Uri, header::HeaderName};
 use jiff::SignedDuration;
+use md5::{Digest as _, Md5};
 use object_store::client::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -107,7 +108,9 @@ impl Service {
         if let Some(lock) = self.lock.filter(|_| !object.body.is_empty()) {
             let until = self.clock.now().saturating_add(lock).unwrap_or(jiff::Timestamp::MAX);
             let until = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            // AWS is content with the checksum above; other services want this older one.
             request = request
+                .header("content-md5", BASE64_STANDARD.encode(Md5::digest(&object.body)))
                 .header("x-amz-object-lock-mode", "COMPLIANCE")
                 .header("x-amz-object-lock-retain-until-date", until);
         }

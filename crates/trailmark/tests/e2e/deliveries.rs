@@ -289,6 +289,46 @@ fn check_checkpoints(deployment: &Deployment) {
 }
 
 #[test]
+fn a_bucket_elsewhere_locks_and_encrypts_what_it_takes() {
+    let moto = Moto::start();
+    let server = Server::start_with(
+        &[],
+        &[
+            FAST,
+            ("TRAILMARK_DOOR__UPSTREAMS__S3__URL", &moto.endpoint),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__ENDPOINT", &moto.endpoint),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__ACCESS_KEY_ID", "test"),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__SECRET_ACCESS_KEY", "test"),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__OBJECT_LOCK_DAYS", "7"),
+        ],
+    );
+    let bucket = ["--bucket", "audit-logs"];
+    server.aws(
+        &[&["s3api", "create-bucket", "--object-lock-enabled-for-bucket"], &bucket[..]].concat(),
+    );
+    let key = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-123456789012";
+    let name = ["--name", "audit"];
+    let chosen = ["--s3-bucket-name", "audit-logs", "--kms-key-id", key];
+    server.aws(&[&["cloudtrail", "create-trail"], &name[..], &chosen].concat());
+    server.aws(&[&["cloudtrail", "start-logging"], &name[..]].concat());
+    server.aws(&["sts", "get-caller-identity"]);
+    let file = eventually("a log file is delivered", || {
+        let all = keys(&server, "audit-logs");
+        all.into_iter().find(|it| it.ends_with(".json.gz") && !is_digest(it))
+    });
+    let head = server.aws_json(&[&["s3api", "head-object", "--key", &file], &bucket[..]].concat());
+    assert_eq!(head["ServerSideEncryption"], "aws:kms", "{head}");
+    assert_eq!(head["SSEKMSKeyId"], key, "{head}");
+    assert_eq!(head["ObjectLockMode"], "COMPLIANCE", "{head}");
+    let made = server.lookup("EventName", "CreateTrail").remove(0);
+    // moto gives back what it was told.
+    let [made, until] = [&made["eventTime"], &head["ObjectLockRetainUntilDate"]]
+        .map(|it| it.as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
+    let days = (until - made).total(jiff::Unit::Hour).unwrap() / 24.0;
+    assert!((6.9..7.1).contains(&days), "{days}");
+}
+
+#[test]
 fn a_trail_may_write_to_a_folder_that_the_operator_names() {
     let folder = tempfile::tempdir().unwrap();
     let evidence = folder.path().join("evidence");
