@@ -26,10 +26,7 @@ use log::{
     local::{GapBody, GapRecord, LocalLog},
 };
 use record::AccountId;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 use tracing_subscriber::{EnvFilter, fmt};
 use wire::answer::Answer;
@@ -109,8 +106,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         let (log, lake) = (Arc::clone(&shared), Arc::clone(&lake));
         Arc::new(move || !log.usage().full && lake.pressure() < 1.0)
     };
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = door::listen(config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let is_tls = config.door.tls.is_some();
