@@ -18,6 +18,7 @@ mod ledger_tree;
 mod notifications;
 mod prove;
 mod serve;
+mod signing;
 mod tail;
 mod verify;
 mod verify_proof;

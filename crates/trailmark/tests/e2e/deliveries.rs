@@ -182,6 +182,42 @@ fn a_bucket_of_ministack_gets_the_same_and_both_verifiers_name_what_was_changed(
     judge_bucket_of(&Moto::start_ministack());
 }
 
+#[test]
+fn a_key_that_never_leaves_its_kms_signs_digests_that_the_aws_cli_finds_valid() {
+    let moto = Moto::start();
+    let key = Server::start(&["--upstream", &format!("kms={}", moto.endpoint)]).aws_json(&[
+        "kms",
+        "create-key",
+        "--key-usage",
+        "SIGN_VERIFY",
+        "--key-spec",
+        "RSA_2048",
+    ]);
+    let key = key["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned();
+    let mut deployment = Deployment::start(&[
+        ("TRAILMARK_DOOR__UPSTREAMS__KMS__URL", &moto.endpoint),
+        ("TRAILMARK_SIGNING__US-EAST-1__ENDPOINT", &moto.endpoint),
+        ("TRAILMARK_SIGNING__US-EAST-1__KEY_ID", &key),
+        ("TRAILMARK_SIGNING__US-EAST-1__ACCESS_KEY_ID", "test"),
+        ("TRAILMARK_SIGNING__US-EAST-1__SECRET_ACCESS_KEY", "test"),
+    ]);
+    deployment.server.aws(&["s3", "mb", "s3://audit-logs"]);
+    deployment.begin("audit-logs");
+    deployment.live(2, |server| keys(server, "audit-logs"));
+
+    let said = deployment.validate();
+    assert!(said.contains("3/3 digest files valid") && !said.contains("INVALID"), "{said}");
+    let same = deployment.server.python(&format!(
+        r#"
+import boto3
+shown = boto3.client("cloudtrail").list_public_keys()["PublicKeyList"]
+held = boto3.client("kms").get_public_key(KeyId="{key}")["PublicKey"]
+print(len(shown), held.endswith(shown[0]["Value"]))
+"#
+    ));
+    assert_eq!(same.trim(), "1 True", "only the service's key is shown, as it is held there");
+}
+
 fn judge_bucket_of(moto: &Moto) {
     let mut deployment = Deployment::start(&[
         ("TRAILMARK_DOOR__UPSTREAMS__S3__URL", &moto.endpoint),
