@@ -98,7 +98,12 @@ impl Exposition {
                 "gauge",
                 "delivery_failing_trails",
                 "Trails whose last write was refused.",
-                waiting(|it| u64::from(it.latest_delivery_error.is_some())),
+                waiting(|it| {
+                    u64::from(
+                        it.latest_delivery_error.is_some()
+                            || it.latest_digest_delivery_error.is_some(),
+                    )
+                }),
             ),
             (
                 "gauge",

@@ -276,6 +276,7 @@ pub(super) struct House {
     pub(super) keeps_keys: bool,
     pub(super) settings: Settings,
     pub(super) deliverer: Option<Deliverer>,
+    running_on: Option<Catalog>,
     serial: u64,
 }
 
@@ -306,16 +307,26 @@ impl House {
             keeps_keys: false,
             settings,
             deliverer: None,
+            running_on: None,
             serial: 0,
         };
         house.start().await;
         house
     }
 
+    /// Ends the process in good order.
+    pub(super) async fn stop(&mut self) {
+        self.deliverer = None;
+        if let Some(catalog) = self.running_on.take() {
+            catalog.close().await;
+        }
+    }
+
     /// Starts the process, after a kill where one ran.
     pub(super) async fn start(&mut self) {
         self.deliverer = None;
         let catalog = self.catalog().await;
+        self.running_on = Some(catalog.clone());
         let signers: Arc<dyn Signers> = match self.keeps_keys {
             true => Arc::new(KeptSigners::new(catalog.clone())),
             false => Arc::new(OneSigner),
