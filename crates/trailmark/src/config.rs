@@ -17,8 +17,8 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli, destinations::BucketSettings, notifications::NotificationSettings,
-    signing::SigningSettings,
+    cli, cosigning::WitnessSettings, destinations::BucketSettings,
+    notifications::NotificationSettings, signing::SigningSettings,
 };
 
 /// Everything that can be set.
@@ -52,6 +52,9 @@ pub(crate) struct Config {
     /// Keys of key management services that sign digests instead of our own, by region
     /// (`signing.<region>.key_id`).
     pub(crate) signing: BTreeMap<String, SigningSettings>,
+    /// Witnesses that are asked to cosign each checkpoint of the Merkle tree
+    /// (`witnesses.<name>.url`).
+    pub(crate) witnesses: BTreeMap<String, WitnessSettings>,
     /// Whom the topics of trails stand for.
     pub(crate) notifications: NotificationSettings,
     /// The event log.
@@ -107,6 +110,7 @@ impl Default for Config {
             buckets: BTreeMap::new(),
             trail_retention_days: 90,
             signing: BTreeMap::new(),
+            witnesses: BTreeMap::new(),
             notifications: NotificationSettings::default(),
             log: log::local::Settings::default(),
             lake: lake::Settings::default(),

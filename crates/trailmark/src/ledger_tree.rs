@@ -10,7 +10,10 @@ use record::AccountId;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    cosigning::{Cosigning, Witnessed},
+};
 
 /// Folder of the tree within the data folder.
 pub(crate) const FOLDER: &str = "tree";
@@ -21,6 +24,8 @@ pub(crate) struct Tree {
     pub(crate) public: PublicLog,
     /// The position before which the tree needs nothing of the log.
     pub(crate) committed: watch::Receiver<Position>,
+    /// How the witnesses stand.
+    pub(crate) witnessed: watch::Receiver<Witnessed>,
 }
 
 /// Takes up the tree and follows the log from now on.
@@ -37,7 +42,18 @@ pub(crate) async fn start(
         .await
         .context("cannot take up the Merkle tree")?;
     info!(key = %keeper.verifier(), "the log is proven with this key");
-    let tree = Tree { public: keeper.public(), committed: keeper.committed() };
+    let (public, committed) = (keeper.public(), keeper.committed());
+    let cosigning =
+        Cosigning::new(&config.witnesses, public.clone(), keeper.checkpoint(), ambient)?;
+    let witnessed = cosigning.witnessed();
+    let public = if config.witnesses.is_empty() {
+        public
+    } else {
+        let public = public.publishing(cosigning.published());
+        tokio::spawn(cosigning.run());
+        public
+    };
+    let tree = Tree { public, committed, witnessed };
     tokio::spawn(keeper.run());
     Ok(tree)
 }

@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod cloudtrail;
 mod config;
+mod cosigning;
 mod credentials;
 mod deliveries;
 mod destinations;

@@ -89,8 +89,13 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     caught_up(&lake, &shared, &ambient).await;
 
     let metrics = Arc::new(Metrics::default());
-    let exposition =
-        Exposition::new(Arc::clone(&metrics), Arc::clone(&shared), Arc::clone(&lake), &deliveries);
+    let exposition = Exposition::new(
+        Arc::clone(&metrics),
+        Arc::clone(&shared),
+        Arc::clone(&lake),
+        &deliveries,
+        tree.witnessed,
+    );
     let records = Records::new(Arc::clone(&shared), Arc::clone(&lake), window, ambient.clone());
     let tail = Tail::new(Arc::clone(&shared), ambient.clone());
     let trails = Trails {

@@ -162,7 +162,7 @@ impl Service {
 
     async fn read(&self, bucket: &str, key: &str) -> Result<Bytes, Failure> {
         let request = http::Request::get(self.uri(bucket, key)).body(Bytes::new().into());
-        let request = request.map_err(|it| Failure { status: None, words: it.to_string() })?;
+        let request = request.map_err(|it| Failure::unheard(&it))?;
         self.caller.ask(request, "s3", &self.region).await
     }
 }

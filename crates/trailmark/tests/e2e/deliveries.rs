@@ -14,13 +14,13 @@ const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
 const FAST: (&str, &str) = ("TRAILMARK_DELIVERY__FILE_AGE_SECONDS", "1");
 
 /// A server whose hours the test lets pass.
-struct Deployment {
-    server: Server,
-    hours: Hours,
+pub(crate) struct Deployment {
+    pub(crate) server: Server,
+    pub(crate) hours: Hours,
 }
 
 impl Deployment {
-    fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let hours = Hours::new();
         let clock = hours.environment();
         let clock = clock.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -31,7 +31,7 @@ impl Deployment {
     }
 
     /// Makes a trail of everything and starts it.
-    fn begin(&self, bucket: &str) {
+    pub(crate) fn begin(&self, bucket: &str) {
         let server = &self.server;
         server.aws(&[
             "cloudtrail",
@@ -47,7 +47,7 @@ impl Deployment {
     }
 
     /// Makes a call in each of the hours, waits until it is delivered, and lets the hour pass.
-    fn live(&mut self, hours: usize, list: impl Fn(&Server) -> BTreeSet<String>) {
+    pub(crate) fn live(&mut self, hours: usize, list: impl Fn(&Server) -> BTreeSet<String>) {
         for hour in 0..hours {
             let before = list(&self.server);
             self.server.aws(&["sts", "get-caller-identity"]);
@@ -78,7 +78,7 @@ impl Deployment {
     }
 
     /// What `trailmark verify` says, and whether it is content.
-    fn verify(&self, subject: &str, arguments: &[&str]) -> (bool, Value) {
+    pub(crate) fn verify(&self, subject: &str, arguments: &[&str]) -> (bool, Value) {
         let all = [&["verify", subject, "--json"], arguments].concat();
         let output = self.server.trailmark_raw(&all);
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -87,7 +87,7 @@ impl Deployment {
     }
 }
 
-fn is_digest(key: &str) -> bool {
+pub(crate) fn is_digest(key: &str) -> bool {
     key.contains("/CloudTrail-Digest/") && key.ends_with(".json.gz")
 }
 
