@@ -91,7 +91,7 @@ pub(crate) fn is_digest(key: &str) -> bool {
     key.contains("/CloudTrail-Digest/") && key.ends_with(".json.gz")
 }
 
-fn keys(server: &Server, bucket: &str) -> BTreeSet<String> {
+pub(crate) fn keys(server: &Server, bucket: &str) -> BTreeSet<String> {
     let answer = server.aws_json(&["s3api", "list-objects-v2", "--bucket", bucket]);
     let objects = answer["Contents"].as_array().cloned().unwrap_or_default();
     objects.iter().map(|it| it["Key"].as_str().unwrap().to_owned()).collect()

@@ -7,11 +7,14 @@ use std::{
     process::Command,
 };
 
-use integrity::tree::Note;
+use integrity::{
+    digest::{DigestName, Root},
+    tree::Note,
+};
 
 use crate::{
-    deliveries::{Deployment, is_digest},
-    harness::{Server, eventually},
+    deliveries::{Deployment, is_digest, keys},
+    harness::{Moto, Server, eventually},
     raw::{Request, call},
     witness::Witness,
 };
@@ -32,6 +35,39 @@ fn a_second_server_on_one_folder_refuses_to_start_and_the_first_goes_on() {
     server.kill_and_restart();
     server.aws(&["sts", "get-caller-identity"]);
     assert_eq!(server.lookup("EventName", "GetCallerIdentity").len(), 2);
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_digest_in_another_s3_is_told_of_and_not_replaced() {
+    for moto in [Moto::start(), Moto::start_ministack()] {
+        let mut deployment = Deployment::start(&[
+            ("TRAILMARK_DOOR__UPSTREAMS__S3__URL", &moto.endpoint),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__ENDPOINT", &moto.endpoint),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__ACCESS_KEY_ID", "test"),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__SECRET_ACCESS_KEY", "test"),
+        ]);
+        deployment.server.aws(&["s3", "mb", "s3://audit-logs"]);
+        deployment.begin("audit-logs");
+        let first = eventually("the first digest is delivered", || {
+            keys(&deployment.server, "audit-logs").into_iter().find(|it| is_digest(it))
+        });
+        let (_, name) = DigestName::parse(&first).unwrap();
+        let next = DigestName { end: name.end.plus_seconds(3_600), ..name };
+        let next = next.key(&Root::default());
+        let squatter = deployment.server.folder().join("squatter");
+        fs::write(&squatter, b"another history").unwrap();
+        let object = format!("s3://audit-logs/{next}");
+        deployment.server.aws(&["s3", "cp", "--quiet", squatter.to_str().unwrap(), &object]);
+
+        deployment.hours.pass();
+        let server = &deployment.server;
+        let error = eventually("the trail's status tells", || {
+            let status = server.aws_json(&["cloudtrail", "get-trail-status", "--name", "audit"]);
+            status["LatestDigestDeliveryError"].as_str().map(str::to_owned)
+        });
+        assert_eq!(error, "PreconditionFailed");
+        assert_eq!(server.aws(&["s3", "cp", "--quiet", &object, "-"]), "another history");
+    }
 }
 
 /// Every file below a folder.
