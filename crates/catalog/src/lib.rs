@@ -47,7 +47,7 @@ pub use crate::{
     },
     seal::{MasterKey, Secret},
     session::Session,
-    signing_key::{NewSigningKey, PrivateKey, SigningKey},
+    signing_key::{NewSigningKey, PrivateKey, ServiceKey, SigningKey},
     start::{FixedKey, Root, SIGN_WITH_V4, Wanted, write_credentials_file},
     trail::{
         CloudWatchLogs, DELIVERY_CURSOR, DeliveryStatus, InvalidTrailArn, InvalidTrailName,

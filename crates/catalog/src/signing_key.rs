@@ -52,8 +52,17 @@ pub struct NewSigningKey {
     pub fingerprint: String,
     /// DER of PKCS#1 `RSAPublicKey`.
     pub public_key: Vec<u8>,
-    /// `None` when a key service holds it.
-    pub private_key: Option<PrivateKey>,
+    /// The half that signs.
+    pub private_key: PrivateKey,
+}
+
+/// The public half of a pair that a key service holds.
+#[derive(Clone, Debug)]
+pub struct ServiceKey {
+    /// As `ListPublicKeys` shows it.
+    pub fingerprint: String,
+    /// DER of PKCS#1 `RSAPublicKey`.
+    pub public_key: Vec<u8>,
 }
 
 /// A key of a region.
@@ -83,8 +92,8 @@ const SELECT: &str = "SELECT fingerprint, public_key, private_key, valid_from, v
      FROM signing_keys WHERE region = $1 AND valid_from <= $2 AND valid_until > $3";
 
 impl Catalog {
-    /// The key that signs in `region` at `now`: the newest that is valid. `None` when none is; make
-    /// one then, as when it [`SigningKey::is_due`], and hand it to [`Catalog::add_signing_key`].
+    /// The key of our own that signs in `region` at `now`: the newest that is valid. `None` when none
+    /// is; make one then, as when it [`SigningKey::is_due`], and hand it to [`Catalog::add_signing_key`].
     ///
     /// # Errors
     /// [`Error::Sealing`] when it was sealed under another master key; [`Error::Damaged`],
@@ -94,7 +103,9 @@ impl Catalog {
         region: &str,
         now: Timestamp,
     ) -> Result<Option<SigningKey>, Error> {
-        let query = format!("{SELECT} ORDER BY valid_until DESC, fingerprint LIMIT 1");
+        let query = format!(
+            "{SELECT} AND private_key IS NOT NULL ORDER BY valid_until DESC, fingerprint LIMIT 1"
+        );
         let row = sqlx::query(&query)
             .bind(region)
             .bind(now.as_millisecond())
@@ -140,10 +151,8 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<SigningKey, Error> {
         let NewSigningKey { fingerprint, public_key, private_key } = new;
-        let sealed = private_key
-            .as_ref()
-            .map(|key| self.master.seal(&fingerprint, &Secret::new(BASE64.encode(key.expose()))))
-            .transpose()?;
+        let secret = Secret::new(BASE64.encode(private_key.expose()));
+        let sealed = self.master.seal(&fingerprint, &secret)?;
         let damaged = || Error::Damaged { what: "validity", of: region.to_owned() };
         let until = now.checked_add(VALIDITY).map_err(|_| damaged())?;
         let due = now.checked_add(OVERLAP).map_err(|_| damaged())?;
@@ -154,7 +163,8 @@ impl Catalog {
              SELECT $1, $2, $3, $4, coalesce((SELECT max(valid_until) FROM signing_keys \
                  WHERE region = $2 AND valid_until < $5), $5), $6 \
              WHERE NOT EXISTS (SELECT 1 FROM signing_keys \
-                 WHERE region = $2 AND valid_from <= $5 AND valid_until > $7)",
+                 WHERE region = $2 AND private_key IS NOT NULL \
+                 AND valid_from <= $5 AND valid_until > $7)",
         )
         .bind(&fingerprint)
         .bind(region)
@@ -166,6 +176,41 @@ impl Catalog {
         .execute(&self.pool)
         .await?;
         self.signing_key(region, now).await?.ok_or_else(damaged)
+    }
+
+    /// Shows a key that a service holds as one of `region`, valid at `at` and for 30 days from then.
+    /// Whether it may sign there: `false` when it is the key of another region.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub async fn show_service_key(
+        &self,
+        region: &str,
+        key: &ServiceKey,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        let damaged = |_| Error::Damaged { what: "validity", of: region.to_owned() };
+        let until = at.checked_add(VALIDITY).map_err(damaged)?;
+        // A clock that was put back takes nothing of the validity that was shown.
+        let kept = sqlx::query(
+            "INSERT INTO signing_keys (fingerprint, region, public_key, valid_from, valid_until) \
+             SELECT $1, $2, $3, coalesce((SELECT max(valid_until) FROM signing_keys \
+                 WHERE region = $2 AND valid_until < $4), $4), $5 WHERE true \
+             ON CONFLICT (fingerprint) DO UPDATE SET \
+                 valid_from = CASE WHEN excluded.valid_from < signing_keys.valid_from \
+                     THEN excluded.valid_from ELSE signing_keys.valid_from END, \
+                 valid_until = CASE WHEN excluded.valid_until > signing_keys.valid_until \
+                     THEN excluded.valid_until ELSE signing_keys.valid_until END \
+                 WHERE signing_keys.region = excluded.region",
+        )
+        .bind(&key.fingerprint)
+        .bind(region)
+        .bind(BASE64.encode(&key.public_key))
+        .bind(at.as_millisecond())
+        .bind(until.as_millisecond())
+        .execute(&self.pool)
+        .await?;
+        Ok(kept.rows_affected() > 0)
     }
 
     fn opened(&self, row: &AnyRow) -> Result<SigningKey, Error> {

@@ -9,8 +9,9 @@ use tempfile::TempDir;
 use testkit::ManualClock;
 
 use crate::{
-    AccessKey, Catalog, Credential, Error, FixedKey, KeyStatus, Known, MasterKey, NewKey, Policy,
-    Principal, Root, Secret, Session, UserName, UserPath, Wanted, write_credentials_file,
+    AccessKey, Catalog, Credential, Error, FixedKey, KeyStatus, Known, MasterKey, NewKey,
+    NewSigningKey, Policy, Principal, PrivateKey, Root, Secret, ServiceKey, Session, UserName,
+    UserPath, Wanted, write_credentials_file,
 };
 
 struct House {
@@ -421,3 +422,27 @@ async fn the_credentials_file_is_for_its_owner_alone() {
 }
 
 mod delivery;
+
+#[tokio::test]
+async fn a_services_key_is_shown_for_its_region_alone_and_never_signs_as_one_of_ours() {
+    let house = House::new();
+    let catalog = house.open().await;
+    let now = house.ambient.clock.now();
+    let day = |days: i64| now + jiff::SignedDuration::from_hours(24 * days);
+    let held = ServiceKey { fingerprint: "held".to_owned(), public_key: vec![1] };
+    for days in [0, 29, 10] {
+        assert!(catalog.show_service_key("eu-west-1", &held, day(days)).await.unwrap());
+    }
+    assert!(!catalog.show_service_key("us-east-1", &held, now).await.unwrap());
+    let [shown] = &catalog.public_keys("eu-west-1", now, now).await.unwrap()[..] else { panic!() };
+    assert_eq!((shown.valid_from, shown.valid_until), (now, day(59)));
+
+    assert_eq!(catalog.signing_key("eu-west-1", now).await.unwrap(), None);
+    let own = NewSigningKey {
+        fingerprint: "own".to_owned(),
+        public_key: vec![2],
+        private_key: PrivateKey::new(vec![3]),
+    };
+    let signs = catalog.add_signing_key("eu-west-1", own, now).await.unwrap();
+    assert_eq!(signs.fingerprint, "own");
+}

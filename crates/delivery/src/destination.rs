@@ -12,7 +12,9 @@ use std::{
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use integrity::digest::METADATA_SUFFIX;
-use object_store::{Attribute, Attributes, ObjectStore, PutOptions, PutPayload};
+use object_store::{
+    Attribute, Attributes, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+};
 use record::AccountId;
 use tokio::task::spawn_blocking;
 
@@ -53,7 +55,7 @@ pub enum Destination {
 /// Writes objects into one bucket.
 pub trait Writer: Debug + Send + Sync {
     /// Writes the object; when this returns, it is there to stay. Written again with the same bytes,
-    /// it stays the same.
+    /// it stays the same; other bytes are refused where the service can tell ([`Refusal::taken`]).
     ///
     /// # Errors
     /// [`Refusal`] with the code of S3.
@@ -83,6 +85,21 @@ impl Refusal {
     pub fn of_answer(words: &str, known: Option<&str>) -> Self {
         let code = s3_code(words).or_else(|| known.map(str::to_owned));
         Self { code, reason: words.chars().take(REASON_MAX).collect() }
+    }
+
+    /// Another object stands where this one belongs, and stays: two histories meet there.
+    #[must_use]
+    pub fn taken(key: &str) -> Self {
+        let reason = format!(
+            "another object is already at `{key}`: was an older copy of the data folder put back?"
+        );
+        Self::new(TAKEN, reason)
+    }
+
+    /// Whether it is that another object stands there.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.code.as_deref() == Some(TAKEN)
     }
 
     pub(crate) fn timed_out() -> Self {
@@ -127,16 +144,19 @@ pub struct Object {
 }
 
 impl Destination {
-    /// Writes the object; when this returns, it is there to stay.
+    /// Writes the object; when this returns, it is there to stay. Never in the place of another.
     ///
     /// # Errors
     /// [`Refusal`] when it is not taken.
     pub async fn put(&self, object: Object) -> Result<(), Refusal> {
         match self {
             Self::Folder(folder) => {
-                let folder = folder.clone();
+                let (folder, key) = (folder.clone(), object.key.clone());
                 let write = move || write(&folder, &object);
                 match spawn_blocking(write).await {
+                    Ok(Err(error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        Err(Refusal::taken(&key))
+                    }
                     Ok(written) => written.map_err(|error| Refusal::of_io(&error)),
                     Err(_) => Err(Refusal::new("InternalError", "the process is stopping")),
                 }
@@ -157,9 +177,17 @@ async fn put(store: &dyn ObjectStore, object: Object) -> Result<(), Refusal> {
     for (name, value) in object.metadata {
         attributes.insert(Attribute::Metadata(name.into()), value.into());
     }
-    let options = PutOptions { attributes, ..PutOptions::default() };
-    let put = store.put_opts(&key, PutPayload::from_bytes(object.body), options).await;
-    put.map(drop).map_err(|error| Refusal::of_store(&error))
+    let options = PutOptions { attributes, mode: PutMode::Create, ..PutOptions::default() };
+    let put = store.put_opts(&key, PutPayload::from_bytes(object.body.clone()), options).await;
+    match put {
+        Ok(_) => Ok(()),
+        Err(object_store::Error::AlreadyExists { .. }) => {
+            let there = async { store.get(&key).await?.bytes().await };
+            let there = there.await.map_err(|error| Refusal::of_store(&error))?;
+            if there == object.body { Ok(()) } else { Err(Refusal::taken(&object.key)) }
+        }
+        Err(error) => Err(Refusal::of_store(&error)),
+    }
 }
 
 /// Writes file and, where there is metadata, a file with it beside; synced with every folder above.
@@ -190,6 +218,12 @@ fn write(folder: &Path, object: &Object) -> io::Result<()> {
 
 fn write_synced(folder: &Path, key: &str, bytes: &[u8]) -> io::Result<()> {
     let path = folder.join(key);
+    match fs::read(&path) {
+        Ok(there) if there != bytes => return Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        // What is there already may not be durable yet.
+        Ok(_) | Err(_) => {}
+    }
     let parent = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
     fs::create_dir_all(parent)?;
     // A reader never sees half a file: it gets its name when it is whole.
@@ -224,7 +258,7 @@ fn known_code(error: &object_store::Error) -> Option<&'static str> {
     match error {
         E::NotFound { .. } => Some("NoSuchBucket"),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => Some("AccessDenied"),
-        E::AlreadyExists { .. } | E::Precondition { .. } => Some("PreconditionFailed"),
+        E::AlreadyExists { .. } | E::Precondition { .. } => Some(TAKEN),
         E::InvalidPath { .. } => Some("InvalidURI"),
         E::NotImplemented { .. } | E::NotSupported { .. } => Some("NotImplemented"),
         _ => None,
@@ -246,6 +280,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
+/// S3's answer to a write that must not replace anything.
+const TAKEN: &str = "PreconditionFailed";
 const CODE_MAX: usize = 64;
 /// Characters of an answer that are kept for the operator.
 const REASON_MAX: usize = 500;

@@ -56,7 +56,7 @@ fn make() -> Result<NewSigningKey, digest::Error> {
     Ok(NewSigningKey {
         fingerprint: public.fingerprint().to_string(),
         public_key: public.as_pkcs1().to_vec(),
-        private_key: Some(PrivateKey::new(signer.to_pkcs8()?.as_ref().to_vec())),
+        private_key: PrivateKey::new(signer.to_pkcs8()?.as_ref().to_vec()),
     })
 }
 

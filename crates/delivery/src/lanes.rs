@@ -41,6 +41,8 @@ impl Lane {
 pub(crate) struct Lanes {
     lanes: BTreeMap<(String, String), Lane>,
     running: usize,
+    /// Trails with files whose places are taken by others.
+    contradicted: BTreeSet<String>,
 }
 
 impl Lanes {
@@ -63,7 +65,7 @@ impl Lanes {
         Some(sequence)
     }
 
-    /// A file was taken.
+    /// A file was taken, so that its bucket is well.
     pub(crate) fn succeed(&mut self, file: &DeliveryFile) {
         self.running = self.running.saturating_sub(1);
         let lane = self.lane(file);
@@ -72,6 +74,18 @@ impl Lanes {
         if lane.waiting.is_empty() && lane.running == 0 {
             self.lanes.remove(&id(file));
         }
+    }
+
+    /// Another object stands in the file's place. Until the next start the file waits aside, for it
+    /// must not hold up those that can be delivered.
+    pub(crate) fn set_aside(&mut self, file: &DeliveryFile) {
+        self.succeed(file);
+        self.contradicted.insert(file.trail.clone());
+    }
+
+    /// Whether a file of the trail waits aside.
+    pub(crate) fn is_contradicted(&self, trail: &str) -> bool {
+        self.contradicted.contains(trail)
     }
 
     /// A file was not taken, and waits again. Each failure in a row doubles the pause.

@@ -17,6 +17,7 @@
 //! # The folder
 //! ```text
 //! checkpoint        the last signed checkpoint
+//! cosigned          the last one that witnesses have cosigned, where there are any
 //! log.key           the signing key; losing it ends the log's name
 //! log.vkey          the key that others check with
 //! salts/2026-03-04  the salt key of one UTC day of arrival; without it the day cannot be proven

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use integrity::tree::{
-    Checkpoint, Entry, Policy, RecordProof, Tile, Tiles, VerifierKey, builder::entries_of,
+    Checkpoint, Entry, Note, Policy, RecordProof, Tile, Tiles, VerifierKey, builder::entries_of,
     proof::prove_inclusion,
 };
 
@@ -14,7 +14,7 @@ use crate::{
     folder::Folder,
     ids,
     keys::{self, day_of, salt_key},
-    tree::last_checkpoint,
+    tree::{last_checkpoint, last_cosigned},
 };
 
 /// Makes proofs from the folder of a tree. Writes nothing.
@@ -53,7 +53,8 @@ impl Prover {
         &self.key
     }
 
-    /// Proves the record of `event_id` against the newest checkpoint. `bytes_of` gives the record of
+    /// Proves the record of `event_id` against the newest cosigned checkpoint, or the newest at all
+    /// where that does not cover it. `bytes_of` gives the record of
     /// a leaf, whose [`Entry::sequence`] is its position in the log; `None` when it has it not.
     /// Of several records with this id the first is proven whose bytes are what its leaf commits to.
     ///
@@ -73,8 +74,23 @@ impl Prover {
     }
 
     fn prove_once(&self, event_id: &str, bytes_of: &BytesOf<'_>) -> Result<Proof, Error> {
+        if let Some(cosigned) = last_cosigned(&self.folder)?
+            && let Ok(proof) = self.prove_by(cosigned, event_id, bytes_of)
+        {
+            return Ok(proof);
+        }
+        let last = last_checkpoint(&self.folder)?;
+        let last = last.ok_or_else(|| Error::NotFound(event_id.to_owned()))?;
+        self.prove_by(last, event_id, bytes_of)
+    }
+
+    fn prove_by(
+        &self,
+        checkpoint: Note,
+        event_id: &str,
+        bytes_of: &BytesOf<'_>,
+    ) -> Result<Proof, Error> {
         let not_found = || Error::NotFound(event_id.to_owned());
-        let checkpoint = last_checkpoint(&self.folder)?.ok_or_else(not_found)?;
         let size = Checkpoint::open(&checkpoint, &self.key)?.head.size;
         let mut failure = not_found();
         for index in ids::find(&self.folder, event_id, size)? {

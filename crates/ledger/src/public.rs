@@ -4,10 +4,15 @@
 
 use std::sync::Arc;
 
-use integrity::tree::{Level, Tile};
+use integrity::tree::{Hash, Level, Tile, Tiles, proof::prove_consistency};
 use tokio::{sync::watch, task::spawn_blocking};
 
-use crate::{error::Error, folder::Folder, keeper::SignedHead, tree::holds};
+use crate::{
+    error::Error,
+    folder::Folder,
+    keeper::SignedHead,
+    tree::{COSIGNED, holds},
+};
 
 /// The public side of the tree.
 #[derive(Clone, Debug)]
@@ -35,6 +40,41 @@ impl PublicLog {
         checkpoint: watch::Receiver<Option<Arc<SignedHead>>>,
     ) -> Self {
         Self { folder, checkpoint }
+    }
+
+    /// The same, with the checkpoints of `published` instead: such as those that witnesses have
+    /// cosigned.
+    #[must_use]
+    pub fn publishing(self, published: watch::Receiver<Option<Arc<SignedHead>>>) -> Self {
+        Self { checkpoint: published, ..self }
+    }
+
+    /// Proves that the tree of `old` leaves begins that of `new`, both of which were signed.
+    ///
+    /// # Errors
+    /// [`Error::Tree`] when `old` is larger; [`Error::Io`].
+    pub async fn prove_consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, Error> {
+        let folder = self.folder.clone();
+        let prove = move || {
+            let mut tiles = Tiles::new(new);
+            for tile in Tile::of_consistency(old, new) {
+                if let Some(bytes) = folder.tile(tile)? {
+                    tiles.insert(tile, &bytes)?;
+                }
+            }
+            Ok(prove_consistency(&tiles, old)?)
+        };
+        spawn_blocking(prove).await.map_err(|_| Error::Stopping)?
+    }
+
+    /// Keeps a checkpoint with its cosignatures, which proofs are made against from now on.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub async fn keep_cosigned(&self, signed: &SignedHead) -> Result<(), Error> {
+        let (folder, note) = (self.folder.clone(), signed.note.to_string());
+        let keep = move || folder.replace(COSIGNED, note.as_bytes(), 0o600);
+        spawn_blocking(keep).await.map_err(|_| Error::Stopping)?
     }
 
     /// What lies at `path` below the log's prefix: `checkpoint`, or a tile of hashes that the newest
@@ -91,4 +131,4 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 const NO_CACHE: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-const HASH: usize = integrity::tree::Hash::SIZE;
+const HASH: usize = Hash::SIZE;

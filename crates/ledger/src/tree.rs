@@ -121,6 +121,11 @@ pub(crate) fn last_checkpoint(folder: &Folder) -> Result<Option<Note>, Error> {
     Ok(folder.read(CHECKPOINT)?.map(|it| Note::parse(&it)).transpose()?)
 }
 
+/// The last checkpoint that witnesses have cosigned.
+pub(crate) fn last_cosigned(folder: &Folder) -> Result<Option<Note>, Error> {
+    Ok(folder.read(COSIGNED)?.map(|it| Note::parse(&it)).transpose()?)
+}
+
 /// Checks that the stored tree begins with what was signed.
 fn check_covers(folder: &Folder, stored: TreeHead, signed: TreeHead) -> Result<(), Error> {
     if signed.size > stored.size {
@@ -164,3 +169,4 @@ pub(crate) fn holds(size: u64, tile: Tile) -> bool {
 }
 
 const CHECKPOINT: &str = "checkpoint";
+pub(crate) const COSIGNED: &str = "cosigned";

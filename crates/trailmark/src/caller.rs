@@ -26,6 +26,15 @@ pub(crate) struct Failure {
     pub(crate) status: Option<u16>,
     /// The status and what the answer said, or why there was none.
     pub(crate) words: String,
+    /// The body of the answer.
+    pub(crate) body: Bytes,
+}
+
+impl Failure {
+    /// There was no answer.
+    pub(crate) fn unheard(why: &(impl ToString + ?Sized)) -> Self {
+        Self { status: None, words: why.to_string(), body: Bytes::new() }
+    }
 }
 
 impl Caller {
@@ -88,17 +97,20 @@ pub(crate) async fn send(client: &HttpClient, request: HttpRequest) -> Result<()
     ask(client, request).await.map(drop)
 }
 
-async fn ask(client: &HttpClient, request: HttpRequest) -> Result<Bytes, Failure> {
-    let unheard = |words: String| Failure { status: None, words };
-    let answer = client.execute(request).await.map_err(|error| unheard(chain(&error)))?;
+/// Sends a request as it is, and gives the body of the answer.
+///
+/// # Errors
+/// [`Failure`] when there was no answer, or one that refuses.
+pub(crate) async fn ask(client: &HttpClient, request: HttpRequest) -> Result<Bytes, Failure> {
+    let answer = client.execute(request).await.map_err(|it| Failure::unheard(&chain(&it)))?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
-    let body = body.map_err(|error| unheard(error.to_string()))?.to_bytes();
+    let body = body.map_err(|it| Failure::unheard(&it))?.to_bytes();
     if status.is_success() {
         return Ok(body);
     }
     let words = format!("{status}: {}", String::from_utf8_lossy(&body));
-    Err(Failure { status: Some(status.as_u16()), words })
+    Err(Failure { status: Some(status.as_u16()), words, body })
 }
 
 /// The error with its causes, in one line.

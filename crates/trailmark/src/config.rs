@@ -16,7 +16,10 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{cli, destinations::BucketSettings, notifications::NotificationSettings};
+use crate::{
+    cli, cosigning::WitnessSettings, destinations::BucketSettings,
+    notifications::NotificationSettings, signing::SigningSettings,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -46,6 +49,12 @@ pub(crate) struct Config {
     /// Days for which nobody, root included, can change or delete what trails write into the embedded
     /// S3, 0 to 36,500. Default 90.
     pub(crate) trail_retention_days: u16,
+    /// Keys of key management services that sign digests instead of our own, by region
+    /// (`signing.<region>.key_id`).
+    pub(crate) signing: BTreeMap<String, SigningSettings>,
+    /// Witnesses that are asked to cosign each checkpoint of the Merkle tree
+    /// (`witnesses.<name>.url`).
+    pub(crate) witnesses: BTreeMap<String, WitnessSettings>,
     /// Whom the topics of trails stand for.
     pub(crate) notifications: NotificationSettings,
     /// The event log.
@@ -100,6 +109,8 @@ impl Default for Config {
             delivery: delivery::Settings::default(),
             buckets: BTreeMap::new(),
             trail_retention_days: 90,
+            signing: BTreeMap::new(),
+            witnesses: BTreeMap::new(),
             notifications: NotificationSettings::default(),
             log: log::local::Settings::default(),
             lake: lake::Settings::default(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ambient::Ambient;
 use anyhow::Context as _;
 use catalog::Catalog;
-use delivery::{Checkpoints, Deliverer, KeptSigners, KeptTrails, Notifier, Statuses};
+use delivery::{Checkpoints, Deliverer, KeptTrails, Notifier, Statuses};
 use log::{EventLog, Position};
 use tokio::sync::watch;
 
-use crate::{config::Config, destinations::Places};
+use crate::{config::Config, destinations::Places, signing::AllSigners};
 
 /// What deliveries are made of.
 pub(crate) struct Components {
@@ -38,7 +38,7 @@ pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Res
     let trails = Arc::new(trails.context("cannot read the trails")?);
     let components = delivery::Components {
         buckets: places,
-        signers: Arc::new(KeptSigners::new(catalog.clone())),
+        signers: Arc::new(AllSigners::new(&config.signing, catalog.clone())?),
         catalog,
         checkpoints: Some(checkpoints),
         log,

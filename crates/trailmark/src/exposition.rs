@@ -9,7 +9,7 @@ use lake::Lake;
 use log::{EventLog, Position};
 use tokio::sync::watch;
 
-use crate::deliveries::Deliveries;
+use crate::{cosigning::Witnessed, deliveries::Deliveries};
 
 /// Where the numbers come from.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct Exposition {
     lake: Arc<Lake>,
     deliveries: watch::Receiver<Arc<Statuses>>,
     delivered_before: watch::Receiver<Position>,
+    witnessed: watch::Receiver<Witnessed>,
 }
 
 impl Exposition {
@@ -27,9 +28,10 @@ impl Exposition {
         log: Arc<dyn EventLog>,
         lake: Arc<Lake>,
         deliveries: &Deliveries,
+        witnessed: watch::Receiver<Witnessed>,
     ) -> Self {
         let (delivered_before, deliveries) = (deliveries.committed(), deliveries.statuses());
-        Self { door, log, lake, deliveries, delivered_before }
+        Self { door, log, lake, deliveries, delivered_before, witnessed }
     }
 
     /// The whole page.
@@ -41,7 +43,8 @@ impl Exposition {
         let seconds = |us: u64| us as f64 / 1e6;
         let statuses = Arc::clone(&self.deliveries.borrow());
         let waiting = |of: fn(&Status) -> u64| statuses.values().map(of).sum::<u64>() as f64;
-        let numbers: [(&str, &str, &str, f64); 25] = [
+        let witnessed = *self.witnessed.borrow();
+        let numbers: [(&str, &str, &str, f64); 27] = [
             ("counter", "log_frames_total", "Frames that were synced.", durable as f64),
             ("gauge", "log_bytes", "Bytes of the log on disk.", usage.bytes as f64),
             ("gauge", "log_bound_bytes", "Bytes at which the log refuses.", usage.bound as f64),
@@ -98,7 +101,12 @@ impl Exposition {
                 "gauge",
                 "delivery_failing_trails",
                 "Trails whose last write was refused.",
-                waiting(|it| u64::from(it.latest_delivery_error.is_some())),
+                waiting(|it| {
+                    u64::from(
+                        it.latest_delivery_error.is_some()
+                            || it.latest_digest_delivery_error.is_some(),
+                    )
+                }),
             ),
             (
                 "gauge",
@@ -111,6 +119,18 @@ impl Exposition {
                 "delivery_undecided_frames",
                 "Frames that deliveries may still read.",
                 durable.saturating_sub(self.delivered_before.borrow().0) as f64,
+            ),
+            (
+                "gauge",
+                "witnesses_contradicting",
+                "Witnesses that have seen another history of this log.",
+                witnessed.contradicting as f64,
+            ),
+            (
+                "gauge",
+                "witnesses_silent",
+                "Witnesses that did not cosign for another reason.",
+                witnessed.silent as f64,
             ),
         ];
         for (kind, name, help, value) in numbers {

@@ -11,7 +11,10 @@ use record::AccountId;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    cosigning::{Cosigning, Witnessed},
+};
 
 /// Folder of the tree within the data folder.
 pub(crate) const FOLDER: &str = "tree";
@@ -22,15 +25,17 @@ pub(crate) struct Tree {
     pub(crate) public: PublicLog,
     /// The position before which the tree needs nothing of the log.
     pub(crate) committed: watch::Receiver<Position>,
-    /// How far it has come.
+    /// How far it has come, with what witnesses said of it.
     pub(crate) checkpoints: Arc<dyn Checkpoints>,
+    /// How the witnesses stand.
+    pub(crate) witnessed: watch::Receiver<Witnessed>,
 }
 
-/// The checkpoints of the tree that is kept here.
+/// The checkpoints that the public sees.
 #[derive(Debug)]
-struct Kept(watch::Receiver<Option<Arc<SignedHead>>>);
+struct Published(watch::Receiver<Option<Arc<SignedHead>>>);
 
-impl Checkpoints for Kept {
+impl Checkpoints for Published {
     fn newest(&self) -> Option<String> {
         self.0.borrow().as_ref().map(|it| it.note.to_string())
     }
@@ -50,11 +55,18 @@ pub(crate) async fn start(
         .await
         .context("cannot take up the Merkle tree")?;
     info!(key = %keeper.verifier(), "the log is proven with this key");
-    let tree = Tree {
-        public: keeper.public(),
-        committed: keeper.committed(),
-        checkpoints: Arc::new(Kept(keeper.checkpoint())),
+    let (public, committed) = (keeper.public(), keeper.committed());
+    let signed = keeper.checkpoint();
+    let cosigning = Cosigning::new(&config.witnesses, public.clone(), signed.clone(), ambient)?;
+    let witnessed = cosigning.witnessed();
+    let (public, published) = if config.witnesses.is_empty() {
+        (public, signed)
+    } else {
+        let published = cosigning.published();
+        tokio::spawn(cosigning.run());
+        (public.publishing(published.clone()), published)
     };
+    let tree = Tree { public, committed, checkpoints: Arc::new(Published(published)), witnessed };
     tokio::spawn(keeper.run());
     Ok(tree)
 }

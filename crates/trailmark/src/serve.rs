@@ -4,7 +4,11 @@
 //! last, when a look-up already shows everything that was acknowledged before.
 
 use std::{
-    collections::HashMap, fs, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc,
+    collections::HashMap,
+    fs,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,6 +30,7 @@ use log::{
     local::{GapBody, GapRecord, LocalLog},
 };
 use record::AccountId;
+use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -50,6 +55,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     let config = configured(&options)?;
     let ambient = Ambient::system();
     make_folder(&config.data_dir)?;
+    let _lock = lock_folder(&config.data_dir)?;
     let catalog = catalog_of(&config, ambient.clone()).await?;
     let account = first_start(&config, &catalog).await?;
 
@@ -81,8 +87,13 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     caught_up(&lake, &shared, &ambient).await;
 
     let metrics = Arc::new(Metrics::default());
-    let exposition =
-        Exposition::new(Arc::clone(&metrics), Arc::clone(&shared), Arc::clone(&lake), &deliveries);
+    let exposition = Exposition::new(
+        Arc::clone(&metrics),
+        Arc::clone(&shared),
+        Arc::clone(&lake),
+        &deliveries,
+        tree.witnessed,
+    );
     let records = Records::new(Arc::clone(&shared), Arc::clone(&lake), window, ambient.clone());
     let tail = Tail::new(Arc::clone(&shared), ambient.clone());
     let trails = Trails {
@@ -313,6 +324,22 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("cannot make the data folder `{}`", folder.display()))
+}
+
+/// Keeps every other server off the folder, from before anything in it is read until the process
+/// ends, however it ends.
+fn lock_folder(folder: &Path) -> anyhow::Result<fs::File> {
+    let path = folder.join("lock");
+    let mut options = fs::OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o600).open(&path);
+    let file = file.with_context(|| format!("cannot open `{}`", path.display()))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(anyhow!("another `trailmark serve` uses the data folder `{}`", folder.display()))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot lock `{}`", path.display())),
+    }
 }
 
 /// Sends our own messages to standard error.

@@ -307,7 +307,7 @@ async fn public_keys_are_those_of_the_region_valid_in_the_range() {
         let key = NewSigningKey {
             fingerprint: name.to_owned(),
             public_key: name.as_bytes().to_vec(),
-            private_key: None,
+            private_key: catalog::PrivateKey::new(name.as_bytes().to_vec()),
         };
         house.catalog.add_signing_key(REGION, key, day(at)).await.unwrap();
     }

@@ -314,7 +314,7 @@ fn pair(name: &str) -> NewSigningKey {
     NewSigningKey {
         fingerprint: name.to_owned(),
         public_key: name.as_bytes().to_vec(),
-        private_key: Some(PrivateKey::new(format!("private {name}").into_bytes())),
+        private_key: PrivateKey::new(format!("private {name}").into_bytes()),
     }
 }
 

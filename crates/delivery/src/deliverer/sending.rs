@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use catalog::delivery::{DeliveryCommit, DeliveryFile, FileKind};
 use record::AccountId;
 use tokio::task::spawn_blocking;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{Delivered, Deliverer};
 use crate::{Components, Error, Refusal, Target, destination::Object, spool::Spool};
@@ -79,26 +79,33 @@ impl Deliverer {
                     self.lanes.succeed(&file);
                     (None, true)
                 }
+                Err(refusal) if refusal.is_taken() => {
+                    error!(trail = %file.trail, bucket = %file.bucket, key = %file.key, %refusal, "file not delivered: two histories meet in the bucket");
+                    self.lanes.set_aside(&file);
+                    (refusal.code, false)
+                }
                 Err(refusal) => {
                     warn!(trail = %file.trail, bucket = %file.bucket, %refusal, "file not delivered, trying again");
                     self.lanes.fail(&file, now, self.components.ambient.random.as_ref());
                     (refusal.code, false)
                 }
             };
+            // That there are two histories is not undone by what is delivered after.
+            let is_contradicted = self.lanes.is_contradicted(&file.trail);
             match file.kind {
                 FileKind::Log => {
                     status.latest_delivery_attempt = Some(now);
                     if success {
                         status.latest_delivery = Some(now);
                         status.latest_delivery_attempt_succeeded = Some(now);
-                        status.latest_delivery_error = None;
+                        status.latest_delivery_error.take_if(|_| !is_contradicted);
                     } else if code.is_some() {
                         status.latest_delivery_error = code;
                     }
                 }
                 FileKind::Digest if success => {
                     status.latest_digest_delivery = Some(now);
-                    status.latest_digest_delivery_error = None;
+                    status.latest_digest_delivery_error.take_if(|_| !is_contradicted);
                 }
                 FileKind::Digest => {
                     if code.is_some() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use integrity::{
-    digest::{DigestFile, DigestName, Signer as _, Stamp, ValidKey},
+    digest::{DigestFile, DigestName, PublicKey, Stamp, ValidKey},
     verify::{
         Address, Audit, CheckedDigest, CheckedLogFile, DigestObject, KeyRing, Listed, LogFileCheck,
         Place, Report, Scope, check_digest,
@@ -12,17 +12,28 @@ use integrity::{
 use jiff::SignedDuration;
 use object_store::{ObjectStore as _, ObjectStoreExt as _, path::Path};
 
-use super::house::{ACCOUNT, House, MINUTE, Mood, SIGNER};
-use crate::{Settings, TrailVersion};
+use super::{
+    house::{ACCOUNT, House, MINUTE, Mood, own_key},
+    validate_logs,
+};
+use crate::{KeptSigners, Settings, Signers as _, TrailVersion};
 
 /// Audits a bucket as `trailmark verify` does.
 async fn audit(house: &House, bucket: &str, restarts_allowed: bool) -> Report {
+    audit_with(house, bucket, restarts_allowed, [own_key()]).await
+}
+
+async fn audit_with(
+    house: &House,
+    bucket: &str,
+    restarts_allowed: bool,
+    trusted: impl IntoIterator<Item = ValidKey>,
+) -> Report {
     let place = Place::Bucket(bucket.to_owned());
     let now = Stamp::of(house.ambient.clock.now());
     let scope = Scope { place: place.clone(), start: None, end: None, now, restarts_allowed };
     let mut keys = KeyRing::default();
-    let validity = Some((now.plus_seconds(-864_000), now.plus_seconds(864_000)));
-    keys.trust(ValidKey { key: SIGNER.public_key().clone(), validity });
+    trusted.into_iter().for_each(|it| keys.trust(it));
     let bucket_of = house.buckets.bucket(bucket);
     let mut objects = BTreeMap::new();
     let listed: Vec<_> =
@@ -205,15 +216,67 @@ async fn named_regions_have_digests_before_any_record() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_keeps_the_chain_whole() {
+async fn a_clock_that_jumps_keeps_the_chain_whole_and_every_record_once() {
     let mut house = House::new().await;
     house.publish(house.trail("all"));
     house.work().await;
+    let mut expected = Vec::new();
     for hours in [1_i64, -1, 24, -24, 26] {
-        house.record("us-east-1", "RunInstances").await;
+        expected.push(house.record("us-east-1", "RunInstances").await);
+        // The jump comes while a file is open and in the middle of an hour, and meets a kill.
         house.pass(7, 10 * MINUTE).await;
+        expected.push(house.record("us-east-1", "StopInstances").await);
+        house.tick().await;
         house.clock.set(house.ambient.clock.now() + SignedDuration::from_hours(hours));
+        house.start().await;
     }
     house.pass(9, 10 * MINUTE).await;
+    expected.sort();
+    assert_eq!(house.buckets.bucket("all-logs").records().await, expected);
     check(&audit(&house, "all-logs", false).await);
+    let count = digests(&house, "all-logs", "us-east-1").await.len();
+    let digests = format!("{count}/{count} digest files valid");
+    validate_logs::check(&house, &[own_key()], [&digests, "6/6 log files valid"]).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_renewed_in_the_middle_of_a_chain_keeps_it_valid() {
+    let mut house = House::new().await;
+    house.keeps_keys = true;
+    house.start().await;
+    let catalog = house.catalog().await;
+    let begun = house.ambient.clock.now();
+    // The region's first key is that of an earlier trail, and is due three hours from where we begin.
+    KeptSigners::new(catalog.clone()).signer("us-east-1", Stamp::of(begun)).await.unwrap();
+    house.clock.set(begun + SignedDuration::from_hours(27 * 24 - 3));
+    house.publish(house.trail("all"));
+    house.work().await;
+    for _ in 0..6 {
+        house.record("us-east-1", "RunInstances").await;
+        house.pass(6, 10 * MINUTE).await;
+    }
+    house.pass(2, MINUTE).await;
+
+    let shown = catalog.public_keys("us-east-1", begun, house.ambient.clock.now()).await.unwrap();
+    let shown: Vec<_> = shown
+        .into_iter()
+        .map(|it| ValidKey {
+            key: PublicKey::from_der(&it.public_key).unwrap(),
+            validity: Some((Stamp::of(it.valid_from), Stamp::of(it.valid_until))),
+        })
+        .collect();
+    let mut signed_by: Vec<_> = digests(&house, "all-logs", "us-east-1")
+        .await
+        .into_iter()
+        .map(|it| it.digest_public_key_fingerprint)
+        .collect();
+    assert_eq!(signed_by.len(), 7);
+    signed_by.dedup();
+    let fingerprints: Vec<_> = shown.iter().map(|it| it.key.fingerprint().clone()).collect();
+    assert_eq!(signed_by, fingerprints, "the first key, then the second");
+    check(&audit_with(&house, "all-logs", false, shown.clone()).await);
+    validate_logs::check(&house, &shown, ["7/7 digest files valid", "6/6 log files valid"]).await;
+    // Whoever has only one of the keys cannot check all.
+    let report = audit_with(&house, "all-logs", false, shown.into_iter().take(1)).await;
+    assert!(!report.is_valid(), "{report:?}");
 }

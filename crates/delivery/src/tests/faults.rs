@@ -1,6 +1,9 @@
 //! Buckets that fail, and clocks that jump.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::TryStreamExt as _;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use super::house::{House, MINUTE, Mood};
 use crate::Settings;
@@ -150,4 +153,59 @@ async fn a_disk_that_fails_for_a_while_loses_and_doubles_nothing() {
     running.abort();
     expected.sort();
     assert_eq!(bucket.records().await, expected);
+}
+
+#[tokio::test]
+async fn an_older_copy_that_was_put_back_replaces_nothing_and_is_told_of_until_the_end() {
+    for is_folder in [false, true] {
+        let mut house = House::new().await;
+        let folder = house.folder.path().join("bucket");
+        if is_folder {
+            std::fs::create_dir(&folder).unwrap();
+            house.buckets.set_folder("all-logs", folder.clone());
+        }
+        let digests = async |house: &House| {
+            let of_folder = object_store::local::LocalFileSystem::new_with_prefix(&folder);
+            let bucket = house.buckets.bucket("all-logs");
+            let store: &dyn ObjectStore =
+                if is_folder { of_folder.as_ref().unwrap() } else { &bucket.objects };
+            let mut found = BTreeMap::new();
+            for object in store.list(None).try_collect::<Vec<_>>().await.unwrap() {
+                let key = object.location.to_string();
+                if key.contains("/CloudTrail-Digest/") {
+                    let body = store.get(&object.location).await.unwrap().bytes().await.unwrap();
+                    found.insert(key, body);
+                }
+            }
+            found
+        };
+        house.publish(house.trail("all"));
+        house.work().await;
+        house.pass(7, 10 * MINUTE).await;
+        house.stop().await;
+        let (now, copy) = (house.ambient.clock.now(), house.folder.path().join("copy"));
+        let catalog = house.folder.path().join(catalog::FILE);
+        std::fs::copy(&catalog, &copy).unwrap();
+        house.start().await;
+        house.record("us-east-1", "RunInstances").await;
+        house.pass(14, 10 * MINUTE).await;
+        assert_eq!(house.status("all").latest_digest_delivery_error, None);
+        let before = digests(&house).await;
+
+        house.stop().await;
+        std::fs::copy(&copy, &catalog).unwrap();
+        house.clock.set(now);
+        house.start().await;
+        house.record("us-east-1", "StopInstances").await;
+        house.pass(26, 10 * MINUTE).await;
+        let after = digests(&house).await;
+        assert!(before.iter().all(|(key, body)| after.get(key) == Some(body)));
+        assert!(after.len() > before.len(), "what can be delivered is not held up");
+        let error = house.status("all").latest_digest_delivery_error;
+        assert_eq!(error.as_deref(), Some("PreconditionFailed"));
+        house.start().await;
+        house.pass(7, 10 * MINUTE).await;
+        let error = house.status("all").latest_digest_delivery_error;
+        assert_eq!(error.as_deref(), Some("PreconditionFailed"));
+    }
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::{Catalog, MasterKey};
 use futures::{FutureExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
-use integrity::digest::{self, RsaSigner, Signer, Stamp, gunzip};
+use integrity::digest::{self, RsaSigner, Signer, Stamp, ValidKey, gunzip};
 use jiff::Timestamp;
 use log::{
     EventLog as _, Evidence, Frame, Kind, LocalLog, Marks, Position,
@@ -30,8 +30,8 @@ use testkit::ManualClock;
 use tokio::sync::watch;
 
 use crate::{
-    Buckets, Components, Deliverer, Destination, Notifier, Refusal, Settings, Signers, Status,
-    Target, TrailVersion, Trails,
+    Buckets, Components, Deliverer, Destination, KeptSigners, Notifier, Refusal, Settings, Signers,
+    Status, Target, TrailVersion, Trails,
 };
 
 pub(super) const ACCOUNT: &str = "123456789012";
@@ -39,6 +39,11 @@ pub(super) const HOME: &str = "us-east-1";
 
 /// Keys take long to make; all tests share one.
 pub(super) static SIGNER: LazyLock<RsaSigner> = LazyLock::new(|| RsaSigner::generate().unwrap());
+
+/// That key, as an auditor has it who got it by itself.
+pub(super) fn own_key() -> ValidKey {
+    ValidKey { key: SIGNER.public_key().clone(), validity: None }
+}
 
 #[derive(Debug)]
 pub(super) struct OneSigner;
@@ -267,8 +272,11 @@ pub(super) struct House {
     pub(super) buckets: Arc<AllBuckets>,
     pub(super) topics: Arc<AllTopics>,
     trails: Arc<AllTrails>,
+    /// Whether digests are signed with keys of the catalog, which are renewed.
+    pub(super) keeps_keys: bool,
     pub(super) settings: Settings,
     pub(super) deliverer: Option<Deliverer>,
+    running_on: Option<Catalog>,
     serial: u64,
 }
 
@@ -296,32 +304,51 @@ impl House {
             buckets: Arc::default(),
             topics: Arc::default(),
             trails,
+            keeps_keys: false,
             settings,
             deliverer: None,
+            running_on: None,
             serial: 0,
         };
         house.start().await;
         house
     }
 
+    /// Ends the process in good order.
+    pub(super) async fn stop(&mut self) {
+        self.deliverer = None;
+        if let Some(catalog) = self.running_on.take() {
+            catalog.close().await;
+        }
+    }
+
     /// Starts the process, after a kill where one ran.
     pub(super) async fn start(&mut self) {
         self.deliverer = None;
-        let master = MasterKey::in_folder(self.folder.path()).unwrap();
-        let catalog = Catalog::open(self.folder.path(), master, self.ambient.clone());
+        let catalog = self.catalog().await;
+        self.running_on = Some(catalog.clone());
+        let signers: Arc<dyn Signers> = match self.keeps_keys {
+            true => Arc::new(KeptSigners::new(catalog.clone())),
+            false => Arc::new(OneSigner),
+        };
         let components = Components {
             ambient: self.ambient.clone(),
             buckets: Arc::clone(&self.buckets) as _,
-            catalog: catalog.await.unwrap(),
+            catalog,
             checkpoints: None,
             log: Arc::clone(&self.log) as _,
             notifier: Some(Arc::clone(&self.topics) as _),
-            signers: Arc::new(OneSigner),
+            signers,
             trails: Arc::clone(&self.trails) as _,
         };
         let folder = self.folder.path().join("waiting");
         let deliverer = Deliverer::open(folder, self.settings.clone(), components).await;
         self.deliverer = Some(deliverer.unwrap());
+    }
+
+    pub(super) async fn catalog(&self) -> Catalog {
+        let master = MasterKey::in_folder(self.folder.path()).unwrap();
+        Catalog::open(self.folder.path(), master, self.ambient.clone()).await.unwrap()
     }
 
     pub(super) fn trail(&self, name: &str) -> TrailVersion {

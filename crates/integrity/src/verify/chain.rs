@@ -99,7 +99,10 @@ fn links(audit: &mut Audit, members: &[Address]) {
                 previous.sha256,
                 file.previous_digest_hash_value.as_deref().unwrap_or("no hash")
             );
-            findings.push(Finding::at(Kind::PreviousDigestChanged, &before, detail));
+            // Two digests of one time, both signed: whoever signs went on from a state that was older.
+            let is_genuine = previous.signed && previous.in_place().is_some();
+            let kind = if is_genuine { Kind::ParallelHistory } else { Kind::PreviousDigestChanged };
+            findings.push(Finding::at(kind, &before, detail));
         } else if previous.signature.is_some()
             && file.previous_digest_signature != previous.signature
         {

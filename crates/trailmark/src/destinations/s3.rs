@@ -9,6 +9,7 @@ use ambient::Clock;
 use anyhow::{Context as _, anyhow};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use delivery::{Object, Refusal, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, Uri, header::HeaderName};
@@ -16,10 +17,11 @@ use jiff::SignedDuration;
 use md5::{Digest as _, Md5};
 use object_store::client::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tracing::warn;
 
 use super::settings::BucketSettings;
 use crate::{
-    caller::Caller,
+    caller::{Caller, Failure},
     credentials::{Credentials, secret},
 };
 
@@ -74,19 +76,24 @@ impl Service {
         })
     }
 
+    fn uri(&self, bucket: &str, key: &str) -> String {
+        let key = utf8_percent_encode(key, ESCAPED);
+        let (scheme, authority) = (&self.scheme, &self.authority);
+        if self.virtual_host {
+            format!("{scheme}://{bucket}.{authority}/{key}")
+        } else {
+            format!("{scheme}://{authority}/{bucket}/{key}")
+        }
+    }
+
     fn request(
         &self,
         bucket: &str,
         kms_key: Option<&str>,
-        object: Object,
+        object: &Object,
+        mode: Mode,
     ) -> Result<HttpRequest, http::Error> {
-        let key = utf8_percent_encode(&object.key, ESCAPED);
-        let (scheme, authority) = (&self.scheme, &self.authority);
-        let uri = if self.virtual_host {
-            format!("{scheme}://{bucket}.{authority}/{key}")
-        } else {
-            format!("{scheme}://{authority}/{bucket}/{key}")
-        };
+        let uri = self.uri(bucket, &object.key);
         let checksum = BASE64_STANDARD.encode(digest(&SHA256, &object.body));
         let mut request = http::Request::builder()
             .method(Method::PUT)
@@ -94,6 +101,9 @@ impl Service {
             .header("content-type", "application/json")
             .header("content-encoding", "gzip")
             .header("x-amz-checksum-sha256", checksum);
+        if mode == Mode::Create {
+            request = request.header("if-none-match", "*");
+        }
         if self.acl {
             request = request.header("x-amz-acl", super::ACL);
         }
@@ -114,11 +124,11 @@ impl Service {
                 .header("x-amz-object-lock-mode", "COMPLIANCE")
                 .header("x-amz-object-lock-retain-until-date", until);
         }
-        for (name, value) in object.metadata {
+        for (name, value) in &object.metadata {
             let name = HeaderName::try_from(format!("x-amz-meta-{name}"))?;
             request = request.header(name, HeaderValue::try_from(value)?);
         }
-        request.body(object.body.into())
+        request.body(object.body.clone().into())
     }
 
     async fn put(
@@ -127,21 +137,57 @@ impl Service {
         kms_key: Option<&str>,
         object: Object,
     ) -> Result<(), Refusal> {
-        let request = self
-            .request(bucket, kms_key, object)
-            .map_err(|error| Refusal::new("InvalidURI", error.to_string()))?;
-        let sent = self.caller.send(request, "s3", &self.region).await;
-        sent.map_err(|failure| {
-            let known = match failure.status {
-                Some(401 | 403) => Some("AccessDenied"),
-                Some(404) => Some("NoSuchBucket"),
-                Some(503) => Some("SlowDown"),
-                Some(500..) => Some("InternalError"),
-                Some(_) | None => None,
-            };
-            Refusal::of_answer(&failure.words, known)
-        })
+        let send = async |mode| {
+            let request = self.request(bucket, kms_key, &object, mode);
+            let request = request.map_err(|it| Refusal::new("InvalidURI", it.to_string()))?;
+            Ok::<_, Refusal>(self.caller.send(request, "s3", &self.region).await)
+        };
+        // A marker may be written again and again.
+        let mode = if object.body.is_empty() { Mode::Replace } else { Mode::Create };
+        let Err(failure) = send(mode).await? else { return Ok(()) };
+        match failure.status {
+            // The service knows no conditional writes.
+            Some(501) if mode == Mode::Create => {}
+            // An earlier try of ours is there, or another history.
+            Some(412) => match self.read(bucket, &object.key).await {
+                Ok(there) if there == object.body => return Ok(()),
+                Ok(_) => return Err(Refusal::taken(&object.key)),
+                // Most often it is the try, which must not count as undelivered for ever.
+                Err(unread) if matches!(unread.status, Some(401 | 403)) => {
+                    warn!(bucket, key = %object.key, "an object is there and may not be read: without `s3:GetObject` a second history goes unnoticed");
+                }
+                Err(unread) => return Err(refusal(unread)),
+            },
+            Some(_) | None => return Err(refusal(failure)),
+        }
+        send(Mode::Replace).await?.map_err(refusal)
     }
+
+    async fn read(&self, bucket: &str, key: &str) -> Result<Bytes, Failure> {
+        let request = http::Request::get(self.uri(bucket, key)).body(Bytes::new().into());
+        let request = request.map_err(|it| Failure::unheard(&it))?;
+        self.caller.ask(request, "s3", &self.region).await
+    }
+}
+
+/// What becomes of an object that is there already.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Mode {
+    /// It stays, and the write is refused.
+    Create,
+    /// It is replaced.
+    Replace,
+}
+
+fn refusal(failure: Failure) -> Refusal {
+    let known = match failure.status {
+        Some(401 | 403) => Some("AccessDenied"),
+        Some(404) => Some("NoSuchBucket"),
+        Some(503) => Some("SlowDown"),
+        Some(500..) => Some("InternalError"),
+        Some(_) | None => None,
+    };
+    Refusal::of_answer(&failure.words, known)
 }
 
 /// One bucket of a service, encrypted by one key.

@@ -15,13 +15,13 @@ const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
 const FAST: (&str, &str) = ("TRAILMARK_DELIVERY__FILE_AGE_SECONDS", "1");
 
 /// A server whose hours the test lets pass.
-struct Deployment {
-    server: Server,
-    hours: Hours,
+pub(crate) struct Deployment {
+    pub(crate) server: Server,
+    pub(crate) hours: Hours,
 }
 
 impl Deployment {
-    fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let hours = Hours::new();
         let clock = hours.environment();
         let clock = clock.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -32,7 +32,7 @@ impl Deployment {
     }
 
     /// Makes a trail of everything and starts it.
-    fn begin(&self, bucket: &str) {
+    pub(crate) fn begin(&self, bucket: &str) {
         let server = &self.server;
         server.aws(&[
             "cloudtrail",
@@ -48,7 +48,7 @@ impl Deployment {
     }
 
     /// Makes a call in each of the hours, waits until it is delivered, and lets the hour pass.
-    fn live(&mut self, hours: usize, list: impl Fn(&Server) -> BTreeSet<String>) {
+    pub(crate) fn live(&mut self, hours: usize, list: impl Fn(&Server) -> BTreeSet<String>) {
         for hour in 0..hours {
             let before = list(&self.server);
             self.server.aws(&["sts", "get-caller-identity"]);
@@ -79,7 +79,7 @@ impl Deployment {
     }
 
     /// What `trailmark verify` says, and whether it is content.
-    fn verify(&self, subject: &str, arguments: &[&str]) -> (bool, Value) {
+    pub(crate) fn verify(&self, subject: &str, arguments: &[&str]) -> (bool, Value) {
         let all = [&["verify", subject, "--json"], arguments].concat();
         let output = self.server.trailmark_raw(&all);
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -88,11 +88,11 @@ impl Deployment {
     }
 }
 
-fn is_digest(key: &str) -> bool {
+pub(crate) fn is_digest(key: &str) -> bool {
     key.contains("/CloudTrail-Digest/") && key.ends_with(".json.gz")
 }
 
-fn keys(server: &Server, bucket: &str) -> BTreeSet<String> {
+pub(crate) fn keys(server: &Server, bucket: &str) -> BTreeSet<String> {
     let answer = server.aws_json(&["s3api", "list-objects-v2", "--bucket", bucket]);
     let objects = answer["Contents"].as_array().cloned().unwrap_or_default();
     objects.iter().map(|it| it["Key"].as_str().unwrap().to_owned()).collect()
@@ -182,6 +182,42 @@ fn a_bucket_of_moto_gets_the_same_and_both_verifiers_name_what_was_changed() {
 #[test]
 fn a_bucket_of_ministack_gets_the_same_and_both_verifiers_name_what_was_changed() {
     judge_bucket_of(&Moto::start_ministack());
+}
+
+#[test]
+fn a_key_that_never_leaves_its_kms_signs_digests_that_the_aws_cli_finds_valid() {
+    let moto = Moto::start();
+    let key = Server::start(&["--upstream", &format!("kms={}", moto.endpoint)]).aws_json(&[
+        "kms",
+        "create-key",
+        "--key-usage",
+        "SIGN_VERIFY",
+        "--key-spec",
+        "RSA_2048",
+    ]);
+    let key = key["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned();
+    let mut deployment = Deployment::start(&[
+        ("TRAILMARK_DOOR__UPSTREAMS__KMS__URL", &moto.endpoint),
+        ("TRAILMARK_SIGNING__US-EAST-1__ENDPOINT", &moto.endpoint),
+        ("TRAILMARK_SIGNING__US-EAST-1__KEY_ID", &key),
+        ("TRAILMARK_SIGNING__US-EAST-1__ACCESS_KEY_ID", "test"),
+        ("TRAILMARK_SIGNING__US-EAST-1__SECRET_ACCESS_KEY", "test"),
+    ]);
+    deployment.server.aws(&["s3", "mb", "s3://audit-logs"]);
+    deployment.begin("audit-logs");
+    deployment.live(2, |server| keys(server, "audit-logs"));
+
+    let said = deployment.validate();
+    assert!(said.contains("3/3 digest files valid") && !said.contains("INVALID"), "{said}");
+    let same = deployment.server.python(&format!(
+        r#"
+import boto3
+shown = boto3.client("cloudtrail").list_public_keys()["PublicKeyList"]
+held = boto3.client("kms").get_public_key(KeyId="{key}")["PublicKey"]
+print(len(shown), held.endswith(shown[0]["Value"]))
+"#
+    ));
+    assert_eq!(same.trim(), "1 True", "only the service's key is shown, as it is held there");
 }
 
 fn judge_bucket_of(moto: &Moto) {

@@ -67,6 +67,11 @@ impl Server {
         self.environment.extend(environment);
     }
 
+    /// Adds a variable to the environment of the server's next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Tells the server to stop, as an operator does.
     pub(crate) fn terminate(&self) {
         let id = rustix::process::Pid::from_child(&self.child);

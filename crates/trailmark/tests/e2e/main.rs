@@ -18,6 +18,7 @@ mod bulk;
 mod canary;
 mod crash;
 mod deliveries;
+mod faults;
 mod full_disk;
 mod harness;
 mod hostile;

@@ -65,15 +65,20 @@ impl Log {
 }
 
 /// A running witness. Killed when dropped.
-struct Witness {
+pub(crate) struct Witness {
     child: Child,
-    key: VerifierKey,
-    address: String,
+    pub(crate) key: VerifierKey,
+    pub(crate) address: String,
 }
 
 impl Witness {
     fn start(folder: &Path, log: &Log) -> Self {
-        let mut child = command(folder, log).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_for(folder, &log.vkey())
+    }
+
+    /// A witness of the log with this key.
+    pub(crate) fn start_for(folder: &Path, vkey: &str) -> Self {
+        let mut child = command(folder, vkey).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let key = lines.next().expect("the witness says its key").unwrap().parse().unwrap();
         let address = lines.next().expect("the witness says its address").unwrap();
@@ -119,10 +124,10 @@ impl Drop for Witness {
     }
 }
 
-fn command(folder: &Path, log: &Log) -> Command {
+fn command(folder: &Path, vkey: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailmark"));
     command.args(["witness", "--listen", "127.0.0.1:0", "--name", "witness.example/w1"]);
-    command.arg("--dir").arg(folder).args(["--log", &log.vkey()]).stderr(Stdio::null());
+    command.arg("--dir").arg(folder).args(["--log", vkey]).stderr(Stdio::null());
     command
 }
 
@@ -201,7 +206,7 @@ fn a_witness_does_not_start_on_a_folder_in_use_or_one_that_was_changed() {
     let witness = Witness::start(folder.path(), &log);
     assert_eq!(witness.add(&log.request(0, 5)).0, 200);
     let refused = |what: &str| {
-        let output = command(folder.path(), &log).stderr(Stdio::piped()).output().unwrap();
+        let output = command(folder.path(), &log.vkey()).stderr(Stdio::piped()).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && words.contains(what), "{words}");
     };
