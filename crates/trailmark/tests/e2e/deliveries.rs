@@ -162,7 +162,13 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_stay_there() {
 
     erase_a_day(&mut deployment);
     let copy = deployment.server.folder().join("copy");
-    deployment.server.aws(&["s3", "sync", "--quiet", "s3://audit-logs", copy.to_str().unwrap()]);
+    deployment.server.aws(&[
+        "s3",
+        "sync",
+        "--only-show-errors",
+        "s3://audit-logs",
+        copy.to_str().unwrap(),
+    ]);
     let calls = records(&copy);
     let identity = calls.iter().filter(|it| it["eventName"] == "GetCallerIdentity").count();
     assert_eq!(identity, 3);
@@ -432,7 +438,13 @@ assert heard[0] == "CloudTrail validation message.", heard
 told = json.loads(heard[1])
 assert told["s3Bucket"] == "audit-logs", told
 s3.head_object(Bucket="audit-logs", Key=told["s3ObjectKey"][0])
-assert "LatestNotificationTime" in trails.get_trail_status(Name="audit")
+for _ in range(60):
+    # What the topic took is in the status once its answer is there.
+    if "LatestNotificationTime" in trails.get_trail_status(Name="audit"):
+        break
+    s3.head_bucket(Bucket="audit-logs")
+else:
+    raise SystemExit("the status knows of no notification")
 print("heard")
 "#,
     );
