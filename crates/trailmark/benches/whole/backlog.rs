@@ -32,7 +32,7 @@ pub(crate) async fn measure(size: Size, report: &mut Report) -> anyhow::Result<(
     let mut client = Client::connect(server.address).await?;
     create_trail(&mut client, &server).await?;
     fs::remove_dir_all(&bucket)?;
-    let mut records = Records::new(size.records, Duration::from_hours(1), 20)?;
+    let mut records = Records::new(size.records, Duration::from_hours(1), 0)?;
     let mut sent = 0;
     while sent < size.records {
         let count = PER_CALL.min(size.records - sent);

@@ -5,11 +5,11 @@
 //! a second.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::Read as _,
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -34,6 +34,8 @@ use crate::{
 
 const PROMPT_GOAL: Duration = Duration::from_secs(3);
 const RATE_GOAL: f64 = 50_000.0;
+/// Records that are proven.
+const PROVEN: u64 = 30;
 /// Records that are sent one by one, and the pause between two.
 const SINGLE: u64 = 500;
 const SINGLE_EVERY: Duration = Duration::from_millis(20);
@@ -48,8 +50,10 @@ pub(crate) async fn measure(size: Size, report: &mut Report) -> anyhow::Result<(
     let server = Server::start(set_up(folder.path(), "file_age_seconds = 1")?, &[])?;
     let mut client = Client::connect(server.address).await?;
     create_trail(&mut client, &server).await?;
-    promptness(&server, &bucket, report).await?;
-    together(&server, &bucket, size, report).await?;
+    let mut records = Records::new(10_000_000, Duration::from_hours(1), 0)?;
+    promptness(&server, &bucket, &mut records, report).await?;
+    provable(&server, folder.path(), &mut records, report).await?;
+    together(&server, &bucket, records, size, report).await?;
     server.stop()
 }
 
@@ -83,111 +87,112 @@ pub(crate) async fn create_trail(client: &mut Client, server: &Server) -> anyhow
     Ok(())
 }
 
-/// From the answer to a record until it lies in the bucket, and until a checkpoint covers it.
-async fn promptness(server: &Server, bucket: &Path, report: &mut Report) -> anyhow::Result<()> {
+/// From the answer to a record until it lies in the bucket.
+async fn promptness(
+    server: &Server,
+    bucket: &Path,
+    records: &mut Records,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let clock = Ambient::system().clock;
-    let mut records = Records::new(10_000, Duration::from_hours(1), 0)?;
     let mut sender = Client::connect(server.address).await?;
-    let mut observer = Client::connect(server.address).await?;
-    let before = leaves(&mut observer).await?;
-    let answered: Cell<BTreeMap<String, Instant>> = Cell::default();
-    let sent = Cell::new(false);
+    let first = records.taken();
+    let ids = (first..first + SINGLE).map(|it| records.event_id(it));
+    let mut wanted = ids.collect::<anyhow::Result<BTreeSet<String>>>()?;
+    let mut answered = BTreeMap::new();
     let sending = async {
-        for number in 0..SINGLE {
+        for number in first..first + SINGLE {
             let id = records.event_id(number)?;
             sender.send_records(records.take(1), 1).await?;
-            let mut known = answered.take();
-            known.insert(id, Instant::now());
-            answered.set(known);
+            answered.insert(id, Instant::now());
             clock.sleep(SINGLE_EVERY).await;
         }
-        sent.set(true);
         anyhow::Ok(())
     };
     let watching = async {
-        let (mut delivered, mut covered) = (BTreeMap::new(), Vec::new());
-        let mut read = BTreeSet::new();
+        let (mut delivered, mut read) = (BTreeMap::new(), BTreeSet::new());
         let began = Instant::now();
-        while delivered.len() < SINGLE as usize || covered.is_empty() {
+        while !wanted.is_empty() {
             if began.elapsed() > PATIENCE {
-                return Err(anyhow!("{} of {SINGLE} records were delivered", delivered.len()));
+                return Err(anyhow!("{} of {SINGLE} records were not delivered", wanted.len()));
             }
             for file in log_files(bucket)? {
                 if !read.contains(&file) {
-                    let ids = event_ids(&file)?;
-                    delivered.extend(ids.into_iter().map(|it| (it, Instant::now())));
+                    let ids = event_ids(&file)?.into_iter().filter(|it| wanted.remove(it));
+                    delivered.extend(ids.map(|it| (it, Instant::now())));
                     read.insert(file);
                 }
             }
-            let known = answered.take();
-            delivered.retain(|id, _| known.contains_key(id) || !sent.get());
-            answered.set(known);
-            covered.push((leaves(&mut observer).await?, Instant::now()));
             clock.sleep(LOOK_EVERY).await;
         }
-        // Until the last of them is covered.
-        let last = Instant::now();
-        while covered.last().is_some_and(|(_, at)| *at < last + Duration::from_secs(3)) {
-            covered.push((leaves(&mut observer).await?, Instant::now()));
-            clock.sleep(LOOK_EVERY).await;
-        }
-        Ok((delivered, covered))
+        Ok(delivered)
     };
-    let ((), (delivered, covered)) = try_join(sending, watching).await?;
-    let answered = answered.take();
-    let mut times: Vec<Duration> = answered
-        .iter()
-        .filter_map(|(id, at)| Some(delivered.get(id)?.saturating_duration_since(*at)))
-        .collect();
-    let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
-    report.add(
-        Row::new(
-            format!("from the answer to the object, files of 1 s: p50, p99 of {}", times.len()),
-            format!("{}, {}", ms(p50), ms(p99)),
-        )
-        .goal("p99 ≤ 3 s", p99 <= PROMPT_GOAL && times.len() == SINGLE as usize),
-    );
-
-    // Each call adds as many leaves as every other.
-    let after = covered.last().map_or(before, |(leaves, _)| *leaves);
-    let each = (after - before) / SINGLE;
-    let mut order: Vec<Instant> = answered.into_values().collect();
-    order.sort_unstable();
-    let mut times: Vec<Duration> = (1..)
-        .zip(order)
-        .filter_map(|(number, at)| {
-            let covers = |(leaves, _): &&(u64, Instant)| *leaves >= before + number * each;
-            let (_, seen) = covered.iter().find(covers)?;
-            Some(seen.saturating_duration_since(at))
-        })
-        .collect();
-    let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
-    report.add(
-        Row::new(
-            format!("from the answer to a checkpoint: p50, p99 of {}", times.len()),
-            format!("{}, {}", ms(p50), ms(p99)),
-        )
-        .goal("p99 ≤ 3 s", p99 <= PROMPT_GOAL && each > 0),
-    );
+    let ((), delivered) = try_join(sending, watching).await?;
+    let since = |(id, at): (String, Instant)| {
+        answered.get(&id).map(|answered| at.saturating_duration_since(*answered))
+    };
+    let mut times: Vec<_> = delivered.into_iter().filter_map(since).collect();
+    prompt("the object, files of 1 s", &mut times, SINGLE, report);
     Ok(())
+}
+
+/// From the answer to a record until `trailmark prove` proves it, one record at a time.
+async fn provable(
+    server: &Server,
+    folder: &Path,
+    records: &mut Records,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut sender = Client::connect(server.address).await?;
+    let mut times = Vec::new();
+    for _ in 0..PROVEN {
+        let id = records.event_id(records.taken())?;
+        sender.send_records(records.take(1), 1).await?;
+        let answered = Instant::now();
+        let prove = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_trailmark"));
+            command.args(["prove", &id, "--output", "proof", "--data-dir"]);
+            command.arg(folder.join("data")).current_dir(folder).output()
+        };
+        while !prove()?.status.success() {
+            if answered.elapsed() > PATIENCE {
+                return Err(anyhow!("a record could not be proven within {PATIENCE:?}"));
+            }
+            Ambient::system().clock.sleep(LOOK_EVERY).await;
+        }
+        times.push(answered.elapsed());
+    }
+    prompt("a proof, its making included", &mut times, PROVEN, report);
+    Ok(())
+}
+
+fn prompt(what: &str, times: &mut [Duration], all: u64, report: &mut Report) {
+    let (p50, p99) = (percentile(times, 0.5), percentile(times, 0.99));
+    report.add(
+        Row::new(
+            format!("from the answer to {what}: p50, p99 of {all}"),
+            format!("{}, {}", ms(p50), ms(p99)),
+        )
+        .goal("p99 ≤ 3 s", p99 <= PROMPT_GOAL && times.len() == all as usize),
+    );
 }
 
 /// Ingest without a pause; what is delivered and covered when it ends, and how long the rest takes.
 async fn together(
     server: &Server,
     bucket: &Path,
+    records: Records,
     size: Size,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let earlier = log_files(bucket)?;
-    let source = Records::new(10_000_000, Duration::from_hours(1), 20)?;
     let mut senders = Vec::new();
     for _ in 0..CONNECTIONS {
         senders.push(Client::connect(server.address).await?);
     }
     let mut observer = Client::connect(server.address).await?;
     let before = leaves(&mut observer).await?;
-    let load = Load::new(source, size.run * size.runs as u32);
+    let load = Load::new(records, size.run * size.runs as u32);
     let sending = try_join_all(senders.iter_mut().map(|client| load.send(client)));
     sending.await?;
     let accepted = load.accepted();
