@@ -180,8 +180,8 @@ async fn check_log_files(
 }
 
 async fn check(source: Arc<Source>, copy: Option<Arc<Source>>, job: LogFileJob) -> CheckedLogFile {
-    let mut checked = match source.stream(&job.at, LogFileCheck::new(job.clone())).await {
-        Ok(Some(check)) => check.finish(),
+    let mut checked = match source.check(&job.at, LogFileCheck::new(job.clone())).await {
+        Ok(Some(checked)) => checked,
         Ok(None) => return CheckedLogFile::missing(job),
         Err(error) => return CheckedLogFile::unreadable(job, &format!("{error:#}")),
     };

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow};
 use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use integrity::{
     digest::{METADATA_SUFFIX, gunzip},
-    verify::{Address, DigestObject, Listed, LogFileCheck, Place, Scope},
+    verify::{Address, CheckedLogFile, DigestObject, Listed, LogFileCheck, Place, Scope},
 };
 use object_store::{
     Attribute, ClientOptions, ObjectStore, ObjectStoreExt as _,
@@ -122,18 +122,18 @@ impl Source {
         }
     }
 
-    /// Streams a log file into its check; none when it is not there.
-    pub(crate) async fn stream(
+    /// Checks a log file; none when it is not there.
+    pub(crate) async fn check(
         &self,
         at: &Address,
         check: LogFileCheck,
-    ) -> anyhow::Result<Option<LogFileCheck>> {
+    ) -> anyhow::Result<Option<CheckedLogFile>> {
         match self {
             Self::Folder { root, .. } => {
                 let Some(path) = below(root, &at.key) else { return Ok(None) };
-                tokio::task::spawn_blocking(move || stream_file(&path, check)).await?
+                tokio::task::spawn_blocking(move || check_file(&path, check)).await?
             }
-            Self::Bucket(bucket) => bucket.stream(at, check).await,
+            Self::Bucket(bucket) => bucket.check(at, check).await,
         }
     }
 
@@ -215,17 +215,26 @@ fn metadata(text: &[u8]) -> Option<HashMap<String, String>> {
     members.iter().map(|(name, value)| Some((name.to_lowercase(), text(value)?))).collect()
 }
 
-fn stream_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Option<LogFileCheck>> {
+fn check_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Option<CheckedLogFile>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    if file.metadata()?.len() <= WHOLE_MAX {
+        let mut object = Vec::new();
+        // It may grow meanwhile.
+        file.by_ref().take(WHOLE_MAX).read_to_end(&mut object)?;
+        if (object.len() as u64) < WHOLE_MAX {
+            return Ok(Some(check.whole(&object)));
+        }
+        check.push(&object);
+    }
     let mut buffer = vec![0; 256 << 10];
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 || !check.push(buffer.get(..read).unwrap_or_default()) {
-            return Ok(Some(check));
+            return Ok(Some(check.finish()));
         }
     }
 }
@@ -342,23 +351,26 @@ impl Bucket {
         Ok(Some(DigestObject { body: got.bytes().await?.to_vec(), metadata }))
     }
 
-    async fn stream(
+    async fn check(
         &self,
         at: &Address,
         mut check: LogFileCheck,
-    ) -> anyhow::Result<Option<LogFileCheck>> {
+    ) -> anyhow::Result<Option<CheckedLogFile>> {
         let got = match self.store(&at.bucket)?.get(&Path::from(at.key.as_str())).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        if got.meta.size <= WHOLE_MAX {
+            return Ok(Some(check.whole(&got.bytes().await?)));
+        }
         let mut pieces = got.into_stream();
         while let Some(piece) = pieces.try_next().await? {
             if !check.push(&piece) {
                 break;
             }
         }
-        Ok(Some(check))
+        Ok(Some(check.finish()))
     }
 }
 
@@ -399,5 +411,7 @@ const CREDENTIALS: [&str; 3] = [
 /// How deep trails are looked for.
 const DEPTH_MAX: usize = 8;
 const DAY: i64 = 86_400;
+/// Objects up to this size are fetched whole: each core may hold some.
+const WHOLE_MAX: u64 = 8 << 20;
 /// The largest log file that is compared with a copy.
 const INFLATED_MAX: u64 = 1 << 30;
