@@ -9,6 +9,10 @@
 //! Start at [`LogFiles`].
 //! Spec: CloudTrail User Guide, "Finding your CloudTrail log files".
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "types and expressions of SQL are many, and most matches speak of a few"
+)]
 #![cfg_attr(
     test,
     allow(

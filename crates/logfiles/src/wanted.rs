@@ -85,7 +85,7 @@ impl Wanted {
                 (all.iter().min().copied(), all.iter().max().copied())
             }
             Test::Prefix(day) if day.len() >= DAY => {
-                let day = day.get(..DAY).and_then(instant_of_day);
+                let day = day.get(..DAY).and_then(instant);
                 (day, day.and_then(|it| it.checked_add(SignedDuration::from_hours(24)).ok()))
             }
             Test::Prefix(_) => (None, None),
@@ -233,7 +233,7 @@ fn path(subject: &Expr, view: View) -> Option<Vec<&'static Column>> {
 }
 
 /// A time in any form that people compare texts of times with.
-fn instant(text: &String) -> Option<Timestamp> {
+fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {
         return Some(time);
     }
@@ -241,10 +241,6 @@ fn instant(text: &String) -> Option<Timestamp> {
     let time =
         time.ok().or_else(|| Some(text.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0)))?;
     time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|it| it.timestamp())
-}
-
-fn instant_of_day(text: &str) -> Option<Timestamp> {
-    instant(&text.to_owned())
 }
 
 /// Length of `2026-01-02`.

@@ -8,6 +8,10 @@
 //! Spec: Trino 4xx documentation, "Functions and operators"; CloudTrail User Guide, "CloudTrail Lake
 //! SQL constraints".
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "types and expressions of SQL are many, and most matches speak of a few"
+)]
 #![cfg_attr(
     test,
     allow(
@@ -35,4 +39,5 @@ pub use crate::{
     engine::{Answer, Engine, Limits, Named, Session, Tables},
     error::Error,
     shown::{Nulls, json, text},
+    text::is_id,
 };

@@ -202,8 +202,6 @@ fn fields(names: &[Ident]) -> Expr {
         Some((first, rest)) => (first.clone(), rest),
         None => (Ident::new(""), names),
     };
-    let access =
-        |it: &Ident| AccessExpr::Subscript(Subscript::Index { index: text_value(&it.value) });
     Expr::CompoundFieldAccess {
         root: Box::new(Expr::Identifier(first)),
         access_chain: rest.iter().map(field).collect(),
@@ -330,10 +328,8 @@ fn rewrite_call(function: &mut Function) -> Option<Expr> {
 fn not_any(mut arguments: Vec<Expr>, inner: bool) -> Option<Expr> {
     if inner && let Some(Expr::Lambda(lambda)) = arguments.last_mut() {
         let body = take(&mut lambda.body);
-        lambda.body = Box::new(Expr::UnaryOp {
-            op: UnaryOperator::Not,
-            expr: Box::new(Expr::Nested(Box::new(body))),
-        });
+        *lambda.body =
+            Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(body))) };
     }
     Some(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call("any_match", arguments)) })
 }

@@ -107,9 +107,11 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// Eight, four, four, four and twelve letters or digits. Ids of documentation have letters that no
+/// Whether a word has the form of an event data store's id: eight, four, four, four and twelve letters
+/// or digits. Ids of documentation have letters that no
 /// UUID has.
-pub(crate) fn is_id(word: &str) -> bool {
+#[must_use]
+pub fn is_id(word: &str) -> bool {
     word.len() == ID
         && word.bytes().enumerate().all(|(at, it)| match at {
             8 | 13 | 18 | 23 => it == b'-',
