@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, ObjectNamePart,
-    OneOrManyWithParens, Query, Select, SelectItem, SetExpr, Subscript, UnaryOperator, Value,
-    Visit as _, VisitMut, Visitor, VisitorMut, visit_expressions, visit_relations,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName,
+    ObjectNamePart, OneOrManyWithParens, Query, Select, SelectItem, SetExpr, Subscript,
+    UnaryOperator, Value, Visit as _, VisitMut, Visitor, VisitorMut, visit_expressions,
+    visit_relations,
 };
 
 use crate::{Error, labels, unnest};
@@ -143,6 +144,19 @@ impl VisitorMut for Rewriter {
                     *expr = other;
                 }
             }
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+                match (truth(left), truth(right)) {
+                    (None, Some(function)) => **left = call(function, vec![take(left)]),
+                    (Some(function), None) => **right = call(function, vec![take(right)]),
+                    (Some("trino_word"), Some(function @ "trino_truth")) => {
+                        **left = call(function, vec![take(left)]);
+                    }
+                    (Some(function @ "trino_truth"), Some("trino_word")) => {
+                        **right = call(function, vec![take(right)]);
+                    }
+                    _ => {}
+                }
+            }
             Expr::Substring { expr: text, substring_from, substring_for, .. } => {
                 let parts = [Some(take(text))]
                     .into_iter()
@@ -219,6 +233,13 @@ fn rewrite_call(function: &mut Function) -> Option<Expr> {
     let rename = |function: &mut Function, to: &str| {
         function.name = ObjectName::from(vec![Ident::new(to)]);
     };
+    if name == "listagg"
+        && let Some(order) =
+            Some(std::mem::take(&mut function.within_group)).filter(|it| !it.is_empty())
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
     if let Some((_, to)) = RENAMED.iter().find(|(from, _)| *from == name) {
         rename(function, to);
         return None;
@@ -292,7 +313,7 @@ fn rewrite_call(function: &mut Function) -> Option<Expr> {
             rename(function, "first_value");
             set_arguments(function, arguments);
             if let FunctionArguments::List(list) = &mut function.args {
-                list.clauses.push(sqlparser::ast::FunctionArgumentClause::OrderBy(vec![order]));
+                list.clauses.push(FunctionArgumentClause::OrderBy(vec![order]));
             }
             None
         }
@@ -321,6 +342,23 @@ fn rewrite_call(function: &mut Function) -> Option<Expr> {
             let parts = [text_value(field)].into_iter().chain(arguments).collect();
             Some(call("trino_part", parts))
         }
+    }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq)
+}
+
+/// What makes the other side fit, where one is a constant of truth: booleans are compared with their
+/// words and words with booleans, as people write it.
+fn truth(expr: &Expr) -> Option<&'static str> {
+    let Expr::Value(value) = expr else { return None };
+    match &value.value {
+        Value::Boolean(_) => Some("trino_truth"),
+        Value::SingleQuotedString(word) if matches!(word.as_str(), "true" | "false") => {
+            Some("trino_word")
+        }
+        _ => None,
     }
 }
 

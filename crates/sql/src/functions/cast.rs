@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::{
-        array::{Array as _, ArrayRef, AsArray as _, StringArray, new_null_array},
+        array::{Array as _, ArrayRef, AsArray as _, BooleanArray, StringArray, new_null_array},
         compute::{CastOptions, cast_with_options},
         datatypes::{DataType, Field, Fields, TimeUnit},
     },
@@ -18,6 +18,8 @@ use crate::shown::{self, Nulls};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "trino_cast", arguments: (2, 2), gives: wanted, run: |it| run(it, false) },
     Function { name: "trino_try_cast", arguments: (2, 2), gives: wanted, run: |it| run(it, true) },
+    Function { name: "trino_truth", arguments: (1, 1), gives: truth_of, run: truth },
+    Function { name: "trino_word", arguments: (1, 1), gives: word_of, run: word },
     Function { name: "typeof", arguments: (1, 1), gives: varchar, run: type_of },
     Function { name: "map_text", arguments: (1, 1), gives: varchar, run: map_text },
 ];
@@ -299,6 +301,45 @@ fn name_of(kind: &DataType) -> String {
         }
         other => other.to_string().to_lowercase(),
     }
+}
+
+/// Words of truth as booleans; anything else stays what it is.
+fn truth_of(given: &Given<'_>) -> Result<DataType> {
+    Ok(match given.type_of(0) {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Boolean,
+        other => other,
+    })
+}
+
+fn truth(call: &Call) -> Result<ArrayRef> {
+    let column = call.argument(0)?;
+    if !matches!(column.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
+        return Ok(Arc::clone(column));
+    }
+    let read = |word: &str| match word {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    };
+    let texts = call.texts(0)?;
+    Ok(Arc::new(texts.iter().map(|it| it.and_then(read)).collect::<BooleanArray>()))
+}
+
+/// Booleans as words; anything else stays what it is.
+fn word_of(given: &Given<'_>) -> Result<DataType> {
+    Ok(match given.type_of(0) {
+        DataType::Boolean => DataType::Utf8,
+        other => other,
+    })
+}
+
+fn word(call: &Call) -> Result<ArrayRef> {
+    let column = call.argument(0)?;
+    if !matches!(column.data_type(), DataType::Boolean) {
+        return Ok(Arc::clone(column));
+    }
+    let shown = |row| shown::text(column, row, Nulls::Word);
+    Ok(Arc::new((0..column.len()).map(shown).collect::<StringArray>()))
 }
 
 /// What stands for a map where maps are compared: its members in the order of their names.
