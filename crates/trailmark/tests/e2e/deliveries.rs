@@ -160,7 +160,13 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_stay_there() {
     assert_eq!(state("write-once"), "fail", "{report}");
     assert!(!output.status.success());
 
+    let digests = |of: &Server| keys(of, "audit-logs").iter().filter(|it| is_digest(it)).count();
+    let before = digests(&deployment.server);
     erase_a_day(&mut deployment);
+    // Those of many hours at once are on their way: whoever looks now may miss one in between.
+    eventually("the digests of the day are delivered", || {
+        (digests(&deployment.server) >= before + 24).then_some(())
+    });
     let copy = deployment.server.folder().join("copy");
     deployment.server.aws(&[
         "s3",
