@@ -4,7 +4,7 @@
 //! are, nothing changes.
 
 use datafusion::{
-    arrow::datatypes::DataType,
+    arrow::datatypes::{DataType, TimeUnit},
     common::{DFSchema, ScalarValue},
     error::Result,
     logical_expr::{
@@ -74,11 +74,7 @@ fn text_with(text: Expr, text_type: &DataType, other: Expr, other_type: &DataTyp
                         "`{value}` is no timestamp, as in '2024-05-01 00:00:00'"
                     ))));
                 };
-                let zone = match &kind {
-                    DataType::Timestamp(_, zone) => zone.clone(),
-                    _ => None,
-                };
-                return Ok((lit(ScalarValue::TimestampMillisecond(Some(instant), zone)), other));
+                return Ok((lit(in_unit_of(instant, other_type)), other));
             }
             (to(text, &types::name(&kind)), other)
         }
@@ -90,6 +86,26 @@ fn text_with(text: Expr, text_type: &DataType, other: Expr, other_type: &DataTyp
         kind if kind.is_numeric() => (to_lenient(text, "double"), other),
         _ => (text, other),
     })
+}
+
+/// Milliseconds as a literal in the unit of what they are compared with: a scan then sees the
+/// column bare, and can leave out what the bounds exclude.
+fn in_unit_of(millis: i64, kind: &DataType) -> ScalarValue {
+    match kind {
+        DataType::Timestamp(TimeUnit::Second, zone) if millis % 1_000 == 0 => {
+            ScalarValue::TimestampSecond(Some(millis / 1_000), zone.clone())
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            ScalarValue::TimestampMicrosecond(millis.checked_mul(1_000), zone.clone())
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) if millis.checked_mul(1_000_000).is_some() => {
+            ScalarValue::TimestampNanosecond(millis.checked_mul(1_000_000), zone.clone())
+        }
+        DataType::Timestamp(_, zone) => {
+            ScalarValue::TimestampMillisecond(Some(millis), zone.clone())
+        }
+        _ => ScalarValue::TimestampMillisecond(Some(millis), None),
+    }
 }
 
 fn to(expr: Expr, kind: &str) -> Expr {

@@ -168,6 +168,9 @@ impl Pass<'_> {
         if no_arguments && let Some(instant) = self.clock(&called) {
             return Ok(instant);
         }
+        if let Some(done) = super::aggregates::rewrite(&called, &mut function)? {
+            return Ok(done);
+        }
         if function.over.is_some() || function.filter.is_some() || !function.within_group.is_empty()
         {
             return Ok(Expr::Function(function));
@@ -311,7 +314,7 @@ fn like(negated: bool, expr: Box<Expr>, pattern: Box<Expr>, escape: Option<Expr>
     Expr::Like { negated, any: false, expr, pattern, escape_char: None }
 }
 
-fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
+pub(super) fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
     let token = sqlparser::ast::helpers::attached_token::AttachedToken::empty();
     Expr::Case {
         case_token: token.clone(),
@@ -359,7 +362,7 @@ fn constant_lambda(body: Expr) -> Expr {
     })
 }
 
-fn call(function: &str, args: Vec<Expr>) -> Expr {
+pub(super) fn call(function: &str, args: Vec<Expr>) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(name(function)),
         uses_odbc_syntax: false,
@@ -390,10 +393,10 @@ fn type_text(kind: &DataType) -> String {
     }
 }
 
-fn text(value: &str) -> Expr {
+pub(super) fn text(value: &str) -> Expr {
     Expr::value(Value::SingleQuotedString(value.to_owned()))
 }
 
-fn number(value: i64) -> Expr {
+pub(super) fn number(value: i64) -> Expr {
     Expr::value(Value::Number(value.to_string(), false))
 }

@@ -3,6 +3,7 @@
 //! What needs no types happens here, on the syntax tree: names of tables and results, UNNEST,
 //! constructs that become functions. What needs types happens in `plan`.
 
+mod aggregates;
 mod bounds;
 mod expressions;
 mod labels;
