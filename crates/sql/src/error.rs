@@ -196,7 +196,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let mut scored: Vec<(f64, &str)> = known
         .into_iter()
         .map(|it| (strsim::jaro_winkler(&wanted, &it.to_lowercase()), it))
-        .filter(|(score, _)| *score > 0.7)
+        .filter(|(score, it)| *score > 0.7 && it.len() * 2 >= wanted.len())
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);

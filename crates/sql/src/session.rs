@@ -1,10 +1,6 @@
 //! One query: its tables, its text, its answer.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use ambient::Clock;
 use datafusion::{

@@ -24,8 +24,7 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Statement, Error> {
     }
     let (masked, names) = mask(text);
     let mut tokens = Vec::new();
-    if let Err(error) =
-        Tokenizer::new(&Trino, &masked).tokenize_with_location_into_buf(&mut tokens)
+    if let Err(error) = Tokenizer::new(&Trino, &masked).tokenize_with_location_into_buf(&mut tokens)
     {
         return Err(from_tokenizer(&error));
     }
@@ -34,7 +33,7 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Statement, Error> {
     }
     too_deep(&tokens, limits)?;
     one_select(&tokens)?;
-    let tokens = join_types(tokens);
+    let tokens = wrap_values(join_types(tokens));
     let parsed = Parser::new(&Trino)
         .with_recursion_limit(MAX_PARSER_DEPTH)
         .with_tokens_with_locations(tokens)
@@ -164,11 +163,7 @@ fn restore(token: &mut Token, names: &HashMap<String, String>) {
 }
 
 fn quoted(value: String) -> Word {
-    Word {
-        value,
-        quote_style: Some('"'),
-        keyword: sqlparser::keywords::Keyword::NoKeyword,
-    }
+    Word { value, quote_style: Some('"'), keyword: sqlparser::keywords::Keyword::NoKeyword }
 }
 
 /// Refuses what would take the parser deeper than allowed, before it goes there.
@@ -208,11 +203,16 @@ fn nests(word: &Word) -> bool {
 /// Refuses a statement by its first word, so that nothing else is even parsed.
 fn one_select(tokens: &[TokenWithSpan]) -> Result<(), Error> {
     use sqlparser::keywords::Keyword as K;
-    let first = tokens.iter().map(|it| &it.token).find(|it| {
-        !matches!(it, Token::Whitespace(_) | Token::LParen)
-    });
+    let first = tokens
+        .iter()
+        .map(|it| &it.token)
+        .find(|it| !matches!(it, Token::Whitespace(_) | Token::LParen));
     match first {
-        Some(Token::Word(word)) if matches!(word.keyword, K::SELECT | K::WITH | K::VALUES | K::TABLE) => Ok(()),
+        Some(Token::Word(word))
+            if matches!(word.keyword, K::SELECT | K::WITH | K::VALUES | K::TABLE) =>
+        {
+            Ok(())
+        }
         Some(Token::Word(word)) if word.keyword != K::NoKeyword => {
             Err(Error::NotSelect(format!("`{}`", word.value.to_uppercase())))
         }
@@ -258,7 +258,9 @@ fn join_types(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut joined: Option<(usize, String)> = None;
     for (at, it) in tokens.into_iter().enumerate() {
         if joined.is_none() {
-            joined = found.next_if(|(from, to)| *from == at && from < to).map(|(_, to)| (to, String::new()));
+            joined = found
+                .next_if(|(from, to)| *from == at && from < to)
+                .map(|(_, to)| (to, String::new()));
             if joined.is_some() {
                 // A place for the type, before its first token.
                 out.push(TokenWithSpan::new(Token::Whitespace(Whitespace::Space), it.span));
@@ -277,6 +279,81 @@ fn join_types(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             }
             None => out.push(it),
         }
+    }
+    out
+}
+
+/// Puts parentheses around the bare rows of `VALUES 1, 2`.
+fn wrap_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    use sqlparser::keywords::Keyword as K;
+    let is_values = |it: &Token| matches!(it, Token::Word(w) if w.keyword == K::VALUES && w.quote_style.is_none());
+    if !tokens.iter().any(|it| is_values(&it.token)) {
+        return tokens;
+    }
+    let mut out = Vec::with_capacity(tokens.len() + 16);
+    // Of the list of VALUES we are in: its depth, and whether a bare row is open.
+    let mut lists: Vec<(usize, bool)> = Vec::new();
+    let mut depth = 0_usize;
+    let mut row_starts = false;
+    for it in tokens {
+        if matches!(it.token, Token::Whitespace(_)) {
+            out.push(it);
+            continue;
+        }
+        let span = it.span;
+        if row_starts {
+            row_starts = false;
+            let bare = it.token != Token::LParen;
+            if let Some((_, open)) = lists.last_mut() {
+                *open = bare;
+            }
+            if bare {
+                out.push(TokenWithSpan::new(Token::LParen, span));
+            }
+        }
+        let here = lists.last().is_some_and(|(at, _)| *at == depth);
+        let ends = here
+            && match &it.token {
+                Token::Comma | Token::RParen | Token::SemiColon | Token::EOF => true,
+                Token::Word(word) => matches!(
+                    word.keyword,
+                    K::ORDER
+                        | K::LIMIT
+                        | K::OFFSET
+                        | K::FETCH
+                        | K::UNION
+                        | K::EXCEPT
+                        | K::INTERSECT
+                ),
+                _ => false,
+            };
+        if ends {
+            if let Some((_, open)) = lists.last_mut()
+                && std::mem::take(open)
+            {
+                out.push(TokenWithSpan::new(Token::RParen, span));
+            }
+            if it.token == Token::Comma {
+                row_starts = true;
+            } else {
+                lists.pop();
+            }
+        }
+        match &it.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            token if is_values(token) => {
+                lists.push((depth, false));
+                row_starts = true;
+            }
+            _ => {}
+        }
+        out.push(it);
+    }
+    // The text ended within a row, and no token says so.
+    if let (Some((_, true)), Some(last)) = (lists.last(), out.last()) {
+        let span = last.span;
+        out.push(TokenWithSpan::new(Token::RParen, span));
     }
     out
 }

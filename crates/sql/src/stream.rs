@@ -57,18 +57,15 @@ pub(crate) fn guarded(
             }
         }
     });
-    futures::stream::unfold(
-        State { receive, work: Work(Some(work)) },
-        |mut state| async move {
-            if let Some(next) = state.receive.recv().await {
-                return Some((next, state));
-            }
-            // The task is over. If it ended by a panic, that is the answer's last word.
-            let ended = state.work.0.take()?.await;
-            let error = ended.err().filter(tokio::task::JoinError::is_panic)?;
-            Some((Err(panicked(error.into_panic().as_ref())), state))
-        },
-    )
+    futures::stream::unfold(State { receive, work: Work(Some(work)) }, |mut state| async move {
+        if let Some(next) = state.receive.recv().await {
+            return Some((next, state));
+        }
+        // The task is over. If it ended by a panic, that is the answer's last word.
+        let ended = state.work.0.take()?.await;
+        let error = ended.err().filter(tokio::task::JoinError::is_panic)?;
+        Some((Err(panicked(error.into_panic().as_ref())), state))
+    })
     .boxed()
 }
 

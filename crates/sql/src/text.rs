@@ -46,7 +46,7 @@ pub fn json(array: &dyn Array, row: usize) -> serde_json::Value {
 
 /// Writes what [`value`] returns.
 pub(crate) fn write_value(out: &mut String, array: &dyn Array, row: usize, null: &str) {
-    if row >= array.len() || array.is_null(row) {
+    if is_null(array, row) {
         out.push_str(null);
         return;
     }
@@ -59,7 +59,10 @@ pub(crate) fn write_value(out: &mut String, array: &dyn Array, row: usize, null:
         }
         DataType::Float64 => out.push_str(&double(array.as_primitive::<Float64Type>().value(row))),
         DataType::Float32 => {
-            out.push_str(&double_of(&format!("{:e}", array.as_primitive::<Float32Type>().value(row))));
+            out.push_str(&double_of(&format!(
+                "{:e}",
+                array.as_primitive::<Float32Type>().value(row)
+            )));
         }
         DataType::Date32 => {
             out.push_str(&date(array.as_primitive::<Date32Type>().value(row)));
@@ -70,7 +73,9 @@ pub(crate) fn write_value(out: &mut String, array: &dyn Array, row: usize, null:
         }
         DataType::List(_) => list(out, array.as_list::<i32>().value(row).as_ref(), null),
         DataType::LargeList(_) => list(out, array.as_list::<i64>().value(row).as_ref(), null),
-        DataType::FixedSizeList(..) => list(out, array.as_fixed_size_list().value(row).as_ref(), null),
+        DataType::FixedSizeList(..) => {
+            list(out, array.as_fixed_size_list().value(row).as_ref(), null)
+        }
         DataType::Struct(fields) => {
             let rows = array.as_struct();
             out.push('{');
@@ -118,6 +123,10 @@ pub(crate) fn write_value(out: &mut String, array: &dyn Array, row: usize, null:
     }
 }
 
+fn is_null(array: &dyn Array, row: usize) -> bool {
+    row >= array.len() || array.is_null(row) || *array.data_type() == DataType::Null
+}
+
 fn list(out: &mut String, elements: &dyn Array, null: &str) {
     out.push('[');
     for at in 0..elements.len() {
@@ -141,7 +150,7 @@ fn bytes(out: &mut String, value: &[u8]) {
 
 /// Writes JSON as Trino's cast to JSON makes it.
 pub(crate) fn write_json(out: &mut String, array: &dyn Array, row: usize) {
-    if row >= array.len() || array.is_null(row) {
+    if is_null(array, row) {
         out.push_str("null");
         return;
     }
@@ -260,8 +269,7 @@ fn double_of(scientific: &str) -> String {
         return scientific.to_owned();
     };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) =
-        mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     if digits.chars().all(|c| c == '0') {
         return format!("{sign}0.0");
@@ -293,9 +301,10 @@ fn decimal(value: i128, scale: i8) -> String {
 /// A date from days since 1970: `2023-01-22`.
 pub(crate) fn date(days: i32) -> String {
     let day = NaiveDate::default().checked_add_signed(TimeDelta::days(i64::from(days)));
-    day.map_or_else(|| days.to_string(), |it| {
-        format!("{:04}-{:02}-{:02}", it.year(), it.month(), it.day())
-    })
+    day.map_or_else(
+        || days.to_string(),
+        |it| format!("{:04}-{:02}-{:02}", it.year(), it.month(), it.day()),
+    )
 }
 
 /// A timestamp from milliseconds since 1970, at the zone's wall clock where there is one.

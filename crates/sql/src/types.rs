@@ -28,7 +28,10 @@ pub(crate) fn array(element: DataType) -> DataType {
 
 /// map(key, value).
 pub(crate) fn map(key: DataType, value: DataType) -> DataType {
-    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry(key, value)), false)), false)
+    DataType::Map(
+        Arc::new(Field::new("entries", DataType::Struct(entry(key, value)), false)),
+        false,
+    )
 }
 
 /// The fields of a map's entries.
@@ -136,7 +139,8 @@ pub(crate) fn position(at: usize) -> String {
 
 /// Whether a field was given no name.
 pub(crate) fn is_position(name: &str) -> bool {
-    name.strip_prefix("_f").is_some_and(|it| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit()))
+    name.strip_prefix("_f")
+        .is_some_and(|it| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit()))
 }
 
 /// Reads a type as Trino spells it: `map(varchar, array(json))`, `row(a bigint, b varchar(10))`.

@@ -5,7 +5,10 @@
 use std::{borrow::Cow, sync::Arc};
 
 use aws_lc_rs::digest;
-use base64::{Engine as _, prelude::{BASE64_STANDARD, BASE64_URL_SAFE}};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE},
+};
 use datafusion::{
     arrow::{
         array::{Array as _, ArrayRef, AsArray as _, BinaryBuilder, StringBuilder},
@@ -43,9 +46,13 @@ pub(super) const ALL: &[Scalar] = &[
         to_bytes(call, |it| digest::digest(&digest::SHA512, it).as_ref().to_vec())
     }),
     fixed("to_base64", BYTES, scalar::text, |call| to_text(call, |it| BASE64_STANDARD.encode(it))),
-    fixed("to_base64url", BYTES, scalar::text, |call| to_text(call, |it| BASE64_URL_SAFE.encode(it))),
+    fixed("to_base64url", BYTES, scalar::text, |call| {
+        to_text(call, |it| BASE64_URL_SAFE.encode(it))
+    }),
     fixed("to_hex", BYTES, scalar::text, |call| to_text(call, |it| hex::encode_upper(it))),
-    fixed("to_utf8", &[Kind::Text], binary, |call| from_text(call, "", |it| Some(it.as_bytes().to_vec()))),
+    fixed("to_utf8", &[Kind::Text], binary, |call| {
+        from_text(call, "", |it| Some(it.as_bytes().to_vec()))
+    }),
 ];
 
 fn binary(_: &[DataType]) -> Result<DataType> {
@@ -62,7 +69,9 @@ fn from_text(
     for row in 0..call.rows {
         match text.get(row) {
             None => out.append_null(),
-            Some(text) => out.append_value(read(text).ok_or_else(|| call.fail(Cow::Borrowed(wrong)))?),
+            Some(text) => {
+                out.append_value(read(text).ok_or_else(|| call.fail(Cow::Borrowed(wrong)))?)
+            }
         }
     }
     Ok(Arc::new(out.finish()))

@@ -19,8 +19,19 @@ use super::{
 use crate::types;
 
 pub(super) const ALL: &[Scalar] = &[
-    variadic("greatest", &[Kind::Any], 1, common, |call| extreme(call, std::cmp::Ordering::Greater)),
+    variadic("greatest", &[Kind::Any], 1, common, |call| {
+        extreme(call, std::cmp::Ordering::Greater)
+    }),
     variadic("least", &[Kind::Any], 1, common, |call| extreme(call, std::cmp::Ordering::Less)),
+    fixed(
+        super::internal::AS_TYPE_OF,
+        &[Kind::Any, Kind::Any],
+        |args| match args {
+            [_, kind] if kind.is_integer() => Ok(kind.clone()),
+            _ => scalar::same(args),
+        },
+        |call| cast::cast(&call.array(0)?, call.result, false),
+    ),
     fixed("typeof", &[Kind::Any], scalar::text, |call| {
         let name = types::name(&call.kind(0));
         call.strings(|_| Ok(Some(std::borrow::Cow::Owned(name.clone()))))
@@ -63,8 +74,8 @@ fn extreme(call: &Call<'_>, wanted: std::cmp::Ordering) -> Result<ArrayRef> {
         let both = [best.as_ref(), next.as_ref()];
         let places: Vec<(usize, usize)> = (0..call.rows)
             .map(|row| {
-                let takes_next = next.is_null(row)
-                    || !best.is_null(row) && compare(row, row) == wanted;
+                let takes_next =
+                    next.is_null(row) || !best.is_null(row) && compare(row, row) == wanted;
                 (usize::from(takes_next), row)
             })
             .collect();
@@ -74,8 +85,9 @@ fn extreme(call: &Call<'_>, wanted: std::cmp::Ordering) -> Result<ArrayRef> {
 }
 
 /// Kept beside its users: positions to take, null where there is none.
-pub(super) fn places(rows: usize, mut each: impl FnMut(usize) -> Result<Option<usize>>) -> Result<UInt64Array> {
-    (0..rows)
-        .map(|row| Ok(each(row)?.and_then(|it| u64::try_from(it).ok())))
-        .collect()
+pub(super) fn places(
+    rows: usize,
+    mut each: impl FnMut(usize) -> Result<Option<usize>>,
+) -> Result<UInt64Array> {
+    (0..rows).map(|row| Ok(each(row)?.and_then(|it| u64::try_from(it).ok()))).collect()
 }

@@ -12,7 +12,8 @@ use datafusion::{
     error::{DataFusionError, Result},
     logical_expr::{
         ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-        Signature, Volatility, simplify::{ExprSimplifyResult, SimplifyContext},
+        Signature, Volatility,
+        simplify::{ExprSimplifyResult, SimplifyContext},
     },
 };
 
@@ -29,10 +30,14 @@ pub(crate) const DEREFERENCE: &str = "$field";
 pub(crate) const SUBSCRIPT: &str = "$subscript";
 /// A LIKE pattern in the spelling of the engine below.
 pub(crate) const LIKE_PATTERN: &str = "$like_pattern";
+/// `map()` and `map(keys, values)`, which the planner below would read in its own way.
+pub(crate) const MAP: &str = "$map";
 /// TRY: a lambda whose errors are null.
 pub(crate) const TRY: &str = "$try";
 /// array_sort with a comparing lambda.
 pub(crate) const SORT_BY: &str = "$sort_by";
+/// The first argument in the type of the second, where that is a whole number.
+pub(crate) const AS_TYPE_OF: &str = "$as_type_of";
 /// The rows that UNNEST makes of its arrays.
 pub(crate) const UNNEST_ROWS: &str = "$unnest";
 
@@ -180,7 +185,9 @@ impl ScalarUDFImpl for Cast {
 /// Whether a cast between two types means anything, before any value is seen.
 fn castable(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
-        (DataType::Null | DataType::LargeUtf8, _) | (_, DataType::LargeUtf8 | DataType::Utf8) => true,
+        (DataType::Null | DataType::LargeUtf8, _) | (_, DataType::LargeUtf8 | DataType::Utf8) => {
+            true
+        }
         (DataType::List(a), DataType::List(b)) => castable(a.data_type(), b.data_type()),
         (DataType::Map(a, _), DataType::Map(b, _)) => castable(a.data_type(), b.data_type()),
         (DataType::Struct(a), DataType::Struct(b)) => {
@@ -250,7 +257,9 @@ impl ScalarUDFImpl for Dereference {
         };
         let name = field.name().clone();
         let value = args.swap_remove(0);
-        Ok(ExprSimplifyResult::Simplified(datafusion::functions::core::expr_fn::get_field(value, name)))
+        Ok(ExprSimplifyResult::Simplified(datafusion::functions::core::expr_fn::get_field(
+            value, name,
+        )))
     }
 }
 
@@ -286,9 +295,9 @@ fn field_of(array: &ArrayRef, name: &str) -> Result<ArrayRef> {
         DataType::Struct(fields) => {
             let rows = array.as_struct();
             let at = fields.iter().position(|it| it.name().eq_ignore_ascii_case(name));
-            let column = at.and_then(|at| rows.columns().get(at)).ok_or_else(|| {
-                DataFusionError::Internal(format!("no field `{name}`"))
-            })?;
+            let column = at
+                .and_then(|at| rows.columns().get(at))
+                .ok_or_else(|| DataFusionError::Internal(format!("no field `{name}`")))?;
             // A field of no row is null, whatever lies in its column.
             match rows.nulls() {
                 None => Ok(Arc::clone(column)),
@@ -315,9 +324,9 @@ fn field_of(array: &ArrayRef, name: &str) -> Result<ArrayRef> {
                     if map.is_null(row) {
                         return None;
                     }
-                    let at = (from..to)
-                        .find(|at| keys.value(*at) == name)
-                        .or_else(|| (from..to).find(|at| keys.value(*at).eq_ignore_ascii_case(name)))?;
+                    let at = (from..to).find(|at| keys.value(*at) == name).or_else(|| {
+                        (from..to).find(|at| keys.value(*at).eq_ignore_ascii_case(name))
+                    })?;
                     u64::try_from(at).ok()
                 })
                 .collect();

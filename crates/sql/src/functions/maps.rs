@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{Array, ArrayRef, AsArray as _, ListArray, MapArray, StructArray, UInt64Array},
+        array::{Array, ArrayRef, AsArray as _, MapArray, StructArray, UInt64Array},
         buffer::{NullBuffer, OffsetBuffer},
         compute,
         datatypes::{DataType, Fields},
@@ -24,38 +24,54 @@ use crate::{text, types};
 
 pub(super) const ALL: &[Scalar] = &[
     optional("map", &[Kind::Array, Kind::Array], 0, map_type, from_arrays),
+    optional(super::internal::MAP, &[Kind::Array, Kind::Array], 0, map_type, from_arrays),
     variadic("map_concat", &[Kind::Map], 1, common, concat),
-    fixed("map_entries", &[Kind::Map], |args| Ok(types::array(DataType::Struct(fields(args)))), |call| {
-        let map = call.map(0)?;
-        let entries = StructArray::try_new(
-            fields(&[call.kind(0)]),
-            vec![Arc::clone(map.keys()), Arc::clone(map.values())],
-            None,
-        )?;
-        let entries: ArrayRef = Arc::new(entries);
-        chosen(call, &entries, |row, out| {
-            let Some(range) = map.range(row) else { return Ok(false) };
-            out.extend(range.map(Some));
-            Ok(true)
-        })
-    }),
+    fixed(
+        "map_entries",
+        &[Kind::Map],
+        |args| Ok(types::array(DataType::Struct(fields(args)))),
+        |call| {
+            let map = call.map(0)?;
+            let entries = StructArray::try_new(
+                fields(&[call.kind(0)]),
+                vec![Arc::clone(map.keys()), Arc::clone(map.values())],
+                None,
+            )?;
+            let entries: ArrayRef = Arc::new(entries);
+            chosen(call, &entries, |row, out| {
+                let Some(range) = map.range(row) else { return Ok(false) };
+                out.extend(range.map(Some));
+                Ok(true)
+            })
+        },
+    ),
     fixed("map_from_entries", &[Kind::Array], from_entries_type, from_entries),
-    fixed("map_keys", &[Kind::Map], |args| Ok(types::array(key_type(args)?)), |call| {
-        let map = call.map(0)?;
-        chosen(call, map.keys(), |row, out| {
-            let Some(range) = map.range(row) else { return Ok(false) };
-            out.extend(range.map(Some));
-            Ok(true)
-        })
-    }),
-    fixed("map_values", &[Kind::Map], |args| Ok(types::array(value_type(args)?)), |call| {
-        let map = call.map(0)?;
-        chosen(call, map.values(), |row, out| {
-            let Some(range) = map.range(row) else { return Ok(false) };
-            out.extend(range.map(Some));
-            Ok(true)
-        })
-    }),
+    fixed(
+        "map_keys",
+        &[Kind::Map],
+        |args| Ok(types::array(key_type(args)?)),
+        |call| {
+            let map = call.map(0)?;
+            chosen(call, map.keys(), |row, out| {
+                let Some(range) = map.range(row) else { return Ok(false) };
+                out.extend(range.map(Some));
+                Ok(true)
+            })
+        },
+    ),
+    fixed(
+        "map_values",
+        &[Kind::Map],
+        |args| Ok(types::array(value_type(args)?)),
+        |call| {
+            let map = call.map(0)?;
+            chosen(call, map.values(), |row, out| {
+                let Some(range) = map.range(row) else { return Ok(false) };
+                out.extend(range.map(Some));
+                Ok(true)
+            })
+        },
+    ),
 ];
 
 /// The key and the value of a map's entries, as fields of a row that may be null.
@@ -133,7 +149,14 @@ fn from_arrays(call: &Call<'_>) -> Result<ArrayRef> {
     if call.len() == 0 {
         let none = datafusion::arrow::array::new_empty_array(&DataType::Null);
         let nothing = UInt64Array::from(Vec::<u64>::new());
-        return built(call, &none, &none, (&nothing, &nothing), vec![0; call.rows], vec![true; call.rows]);
+        return built(
+            call,
+            &none,
+            &none,
+            (&nothing, &nothing),
+            vec![0; call.rows],
+            vec![true; call.rows],
+        );
     }
     let (keys, values) = (call.list(0)?, call.list(1)?);
     let names = comparable(keys.elements())?;
@@ -289,9 +312,4 @@ fn from_entries(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let at = UInt64Array::from(at);
     built(call, keys, values, (&at, &at), lengths, valid)
-}
-
-/// Kept for lambdas: a list of the type of `kind`.
-pub(super) fn as_list(array: &ArrayRef) -> Option<&ListArray> {
-    array.as_list_opt::<i32>()
 }

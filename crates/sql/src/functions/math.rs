@@ -37,7 +37,9 @@ pub(super) const ALL: &[Scalar] = &[
     optional("from_base", &[Kind::Text, Kind::Int], 2, scalar::bigint, |call| {
         let (text, radix) = (call.text(0)?, call.int(1)?);
         call.ints(|row| {
-            let (Some(text), Some(radix)) = (text.get(row), radix.get(row)) else { return Ok(None) };
+            let (Some(text), Some(radix)) = (text.get(row), radix.get(row)) else {
+                return Ok(None);
+            };
             let radix = base(call, radix)?;
             i64::from_str_radix(text, radix)
                 .map(Some)
@@ -74,8 +76,13 @@ pub(super) const ALL: &[Scalar] = &[
             it if it.is_integer() => {
                 let value = call.int(0)?;
                 call.ints(|row| {
-                    let (Some(value), Some(digits)) = (value.get(row), at(row)) else { return Ok(None) };
-                    let unit = u32::try_from(-digits).ok().filter(|it| *it > 0).map(|it| 10_i64.checked_pow(it));
+                    let (Some(value), Some(digits)) = (value.get(row), at(row)) else {
+                        return Ok(None);
+                    };
+                    let unit = u32::try_from(-digits)
+                        .ok()
+                        .filter(|it| *it > 0)
+                        .map(|it| 10_i64.checked_pow(it));
                     Ok(Some(match unit {
                         None => value,
                         Some(None) => 0,
@@ -106,12 +113,15 @@ pub(super) const ALL: &[Scalar] = &[
     fixed("to_base", &[Kind::Int, Kind::Int], scalar::text, |call| {
         let (value, radix) = (call.int(0)?, call.int(1)?);
         call.strings(|row| {
-            let (Some(value), Some(radix)) = (value.get(row), radix.get(row)) else { return Ok(None) };
+            let (Some(value), Some(radix)) = (value.get(row), radix.get(row)) else {
+                return Ok(None);
+            };
             let radix = u64::from(base(call, radix)?);
             let mut rest = value.unsigned_abs();
             let mut digits: Vec<char> = Vec::new();
             loop {
-                let digit = u32::try_from(rest % radix).ok().and_then(|it| char::from_digit(it, 36));
+                let digit =
+                    u32::try_from(rest % radix).ok().and_then(|it| char::from_digit(it, 36));
                 digits.extend(digit);
                 rest /= radix;
                 if rest == 0 {
@@ -135,37 +145,43 @@ pub(super) const ALL: &[Scalar] = &[
             }))
         })
     }),
-    fixed("width_bucket", &[Kind::Double, Kind::Double, Kind::Double, Kind::Int], scalar::bigint, |call| {
-        let (value, low, high, count) = (call.double(0)?, call.double(1)?, call.double(2)?, call.int(3)?);
-        call.ints(|row| {
-            let (Some(value), Some(low), Some(high), Some(count)) =
-                (value.get(row), low.get(row), high.get(row), count.get(row))
-            else {
-                return Ok(None);
-            };
-            if count <= 0 || low == high {
-                return Err(call.fail("bucketCount must be greater than 0, and the bounds differ"));
-            }
-            let (at, span) = if low < high { (value - low, high - low) } else { (low - value, low - high) };
-            if at < 0.0 {
-                return Ok(Some(0));
-            }
-            if at >= span {
-                return Ok(Some(count + 1));
-            }
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                reason = "a bucket lies between one and their count"
-            )]
-            let bucket = (at / span * count as f64) as i64 + 1;
-            Ok(Some(bucket))
-        })
-    }),
+    fixed(
+        "width_bucket",
+        &[Kind::Double, Kind::Double, Kind::Double, Kind::Int],
+        scalar::bigint,
+        |call| {
+            let (value, low, high, count) =
+                (call.double(0)?, call.double(1)?, call.double(2)?, call.int(3)?);
+            call.ints(|row| {
+                let (Some(value), Some(low), Some(high), Some(count)) =
+                    (value.get(row), low.get(row), high.get(row), count.get(row))
+                else {
+                    return Ok(None);
+                };
+                if count <= 0 || low == high {
+                    return Err(
+                        call.fail("bucketCount must be greater than 0, and the bounds differ")
+                    );
+                }
+                let (at, span) =
+                    if low < high { (value - low, high - low) } else { (low - value, low - high) };
+                if at < 0.0 {
+                    return Ok(Some(0));
+                }
+                if at >= span {
+                    return Ok(Some(count + 1));
+                }
+                #[expect(
+                    clippy::cast_precision_loss,
+                    clippy::cast_possible_truncation,
+                    reason = "a bucket lies between one and their count"
+                )]
+                let bucket = (at / span * count as f64) as i64 + 1;
+                Ok(Some(bucket))
+            })
+        },
+    ),
 ];
-
-/// `rand()` and `random()`, which differ from call to call.
-pub(super) const RANDOM: [&str; 2] = ["rand", "random"];
 
 fn base(call: &Call<'_>, radix: i64) -> Result<u32> {
     let radix = u32::try_from(radix).ok().filter(|it| (2..=36).contains(it));

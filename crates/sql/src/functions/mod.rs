@@ -15,6 +15,7 @@ mod lambdas;
 mod maps;
 mod math;
 mod patterns;
+mod printf;
 mod regex;
 mod scalar;
 mod strings;

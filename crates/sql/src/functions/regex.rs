@@ -31,34 +31,42 @@ pub(super) const ALL: &[Scalar] = &[
             let Some(text) = text.get(row) else { return Ok(None) };
             let Some(regex) = patterns.at(row)? else { return Ok(None) };
             let Some(group) = group_at(call, group.as_ref(), row, &regex)? else { return Ok(None) };
-            Ok(regex.captures(text).and_then(|it| it.get(group)).map(|it| Cow::Borrowed(it.as_str())))
+            Ok(regex
+                .captures(text)
+                .and_then(|it| it.get(group))
+                .map(|it| Cow::Borrowed(it.as_str())))
         })
     }),
-    optional("regexp_extract_all", &[Kind::Text, Kind::Text, Kind::Int], 2, scalar::texts, |call| {
-        let (text, mut patterns) = (call.text(0)?, Patterns::of(call)?);
-        let group = if call.has(2) { Some(call.int(2)?) } else { None };
-        let mut out = ListBuilder::new(StringBuilder::new());
-        for row in 0..call.rows {
-            let found = match (text.get(row), patterns.at(row)?) {
-                (Some(text), Some(regex)) => {
-                    group_at(call, group.as_ref(), row, &regex)?.map(|group| (text, regex, group))
+    optional(
+        "regexp_extract_all",
+        &[Kind::Text, Kind::Text, Kind::Int],
+        2,
+        scalar::texts,
+        |call| {
+            let (text, mut patterns) = (call.text(0)?, Patterns::of(call)?);
+            let group = if call.has(2) { Some(call.int(2)?) } else { None };
+            let mut out = ListBuilder::new(StringBuilder::new());
+            for row in 0..call.rows {
+                let found = match (text.get(row), patterns.at(row)?) {
+                    (Some(text), Some(regex)) => group_at(call, group.as_ref(), row, &regex)?
+                        .map(|group| (text, regex, group)),
+                    _ => None,
+                };
+                let Some((text, regex, group)) = found else {
+                    out.append_null();
+                    continue;
+                };
+                for it in regex.captures_iter(text) {
+                    out.values().append_option(it.get(group).map(|it| it.as_str()));
                 }
-                _ => None,
-            };
-            let Some((text, regex, group)) = found else {
-                out.append_null();
-                continue;
-            };
-            for it in regex.captures_iter(text) {
-                out.values().append_option(it.get(group).map(|it| it.as_str()));
+                if out.values().len() > ELEMENTS_MAX {
+                    return Err(call.fail("too many matches in one batch"));
+                }
+                out.append(true);
             }
-            if out.values().len() > ELEMENTS_MAX {
-                return Err(call.fail("too many matches in one batch"));
-            }
-            out.append(true);
-        }
-        Ok(Arc::new(out.finish()))
-    }),
+            Ok(Arc::new(out.finish()))
+        },
+    ),
     fixed("regexp_like", TWO, scalar::boolean, |call| {
         let (text, mut patterns) = (call.text(0)?, Patterns::of(call)?);
         call.booleans(|row| {
@@ -74,7 +82,8 @@ pub(super) const ALL: &[Scalar] = &[
             let Some(regex) = patterns.at(row)? else { return Ok(None) };
             let from = start.as_ref().map_or(Some(1), |it| it.get(row));
             let Some(from) = from else { return Ok(None) };
-            let skip = usize::try_from(from - 1).map_err(|_| call.fail("start must be positive"))?;
+            let skip =
+                usize::try_from(from - 1).map_err(|_| call.fail("start must be positive"))?;
             let Some((at, _)) = text.char_indices().nth(skip) else { return Ok(Some(-1)) };
             let found = regex.find_at(text, at).and_then(|it| text.get(..it.start()));
             Ok(Some(found.map_or(-1, |it| i64::try_from(it.chars().count()).unwrap_or(-2) + 1)))
@@ -168,7 +177,8 @@ impl<'a> Patterns<'a> {
         if text.len() > PATTERN_MAX {
             return Err(self.call.fail(format_args!("the pattern is longer than {PATTERN_MAX}")));
         }
-        let compiled = RegexBuilder::new(text).size_limit(COMPILED_MAX).dfa_size_limit(COMPILED_MAX).build();
+        let compiled =
+            RegexBuilder::new(text).size_limit(COMPILED_MAX).dfa_size_limit(COMPILED_MAX).build();
         compiled.map(Arc::new).map_err(|error| {
             let error = error.to_string();
             let why = error.lines().last().unwrap_or_default();

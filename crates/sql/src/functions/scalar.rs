@@ -198,8 +198,8 @@ impl Scalar {
         DataFusionError::Plan(format!(
             "unexpected parameters ({}) for function {}. Expected: {}({}{})",
             given.join(", "),
-            self.name,
-            self.name,
+            self.name.trim_start_matches('$'),
+            self.name.trim_start_matches('$'),
             wanted.join(", "),
             if self.variadic { ", ..." } else { "" },
         ))
@@ -232,13 +232,20 @@ pub(super) fn coerced(kind: Kind, given: &DataType) -> Option<DataType> {
             _ => return None,
         },
         Kind::Time => match given {
-            DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+            DataType::Timestamp(_, zone) => {
+                DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+            }
             DataType::Date32 => DataType::Date32,
             DataType::Date64 => types::TIMESTAMP,
             it if null || types::is_text(it) => types::TIMESTAMP,
             _ => return None,
         },
-        Kind::Text | Kind::Json | Kind::Binary | Kind::Int | Kind::Double | Kind::Number
+        Kind::Text
+        | Kind::Json
+        | Kind::Binary
+        | Kind::Int
+        | Kind::Double
+        | Kind::Number
         | Kind::Boolean => return None,
     })
 }
@@ -275,11 +282,6 @@ impl<A: Array> Column<A> {
         let at = if self.constant { 0 } else { row };
         (at < self.array.len() && self.array.is_valid(at)).then_some(at)
     }
-
-    /// Whether all rows have the same value.
-    pub(super) fn is_constant(&self) -> bool {
-        self.constant
-    }
 }
 
 impl Column<StringArray> {
@@ -305,17 +307,7 @@ impl Column<Float64Array> {
     }
 }
 
-impl Column<BooleanArray> {
-    pub(super) fn get(&self, row: usize) -> Option<bool> {
-        self.place(row).map(|at| self.array.value(at))
-    }
-}
-
 impl Column<ListArray> {
-    pub(super) fn get(&self, row: usize) -> Option<ArrayRef> {
-        self.place(row).map(|at| self.array.value(at))
-    }
-
     /// Where the elements of `row` lie in the array of all.
     pub(super) fn range(&self, row: usize) -> Option<std::ops::Range<usize>> {
         let at = self.place(row)?;
@@ -362,9 +354,9 @@ impl Call<'_> {
     }
 
     fn value(&self, at: usize) -> Result<&ColumnarValue> {
-        self.values.get(at).ok_or_else(|| {
-            DataFusionError::Internal(format!("{} has no argument {at}", self.name))
-        })
+        self.values
+            .get(at)
+            .ok_or_else(|| DataFusionError::Internal(format!("{} has no argument {at}", self.name)))
     }
 
     /// The type of an argument.
@@ -407,12 +399,6 @@ impl Call<'_> {
         Ok(Column { array: array.as_primitive().clone(), constant })
     }
 
-    pub(super) fn boolean(&self, at: usize) -> Result<Column<BooleanArray>> {
-        let (array, constant) = self.raw(at)?;
-        let array = compute::cast(&array, &DataType::Boolean)?;
-        Ok(Column { array: array.as_boolean().clone(), constant })
-    }
-
     /// Milliseconds since 1970, of a date or timestamp.
     pub(super) fn millis(&self, at: usize) -> Result<Column<Int64Array>> {
         let (array, constant) = self.raw(at)?;
@@ -449,7 +435,7 @@ impl Call<'_> {
 
     /// An error that names the function.
     pub(super) fn fail(&self, what: impl std::fmt::Display) -> DataFusionError {
-        DataFusionError::Execution(format!("{}: {what}", self.name))
+        DataFusionError::Execution(format!("{}: {what}", self.name.trim_start_matches('$')))
     }
 
     /// A column of text, row by row. Refuses to grow beyond [`BYTES_MAX`].
@@ -481,7 +467,11 @@ impl Call<'_> {
     ) -> Result<ArrayRef> {
         let out: Int64Array = (0..self.rows).map(&mut each).collect::<Result<_>>()?;
         let out: ArrayRef = std::sync::Arc::new(out);
-        if *self.result == DataType::Int64 { Ok(out) } else { Ok(compute::cast(&out, self.result)?) }
+        if *self.result == DataType::Int64 {
+            Ok(out)
+        } else {
+            Ok(compute::cast(&out, self.result)?)
+        }
     }
 
     /// A column of doubles.

@@ -29,7 +29,8 @@ pub(super) const ALL: &[Scalar] = &[
         call.strings(|row| {
             let Some(code) = code.get(row) else { return Ok(None) };
             let c = u32::try_from(code).ok().and_then(char::from_u32);
-            let c = c.ok_or_else(|| call.fail(format_args!("not a valid Unicode code point: {code}")))?;
+            let c =
+                c.ok_or_else(|| call.fail(format_args!("not a valid Unicode code point: {code}")))?;
             Ok(Some(Cow::Owned(c.to_string())))
         })
     }),
@@ -67,8 +68,11 @@ pub(super) const ALL: &[Scalar] = &[
     }),
     fixed("ends_with", TWO, scalar::boolean, |call| {
         let (text, end) = (call.text(0)?, call.text(1)?);
-        call.booleans(|row| Ok(text.get(row).zip(end.get(row)).map(|(text, end)| text.ends_with(end))))
+        call.booleans(|row| {
+            Ok(text.get(row).zip(end.get(row)).map(|(text, end)| text.ends_with(end)))
+        })
     }),
+    variadic("format", &[Kind::Text, Kind::Any], 1, scalar::text, super::printf::run),
     fixed("hamming_distance", TWO, scalar::bigint, |call| {
         let (a, b) = (call.text(0)?, call.text(1)?);
         call.ints(|row| {
@@ -265,7 +269,9 @@ fn pad(call: &Call<'_>, left: bool) -> Result<ArrayRef> {
             return Ok(None);
         };
         let size = usize::try_from(size).ok().filter(|it| *it <= PADDED_MAX);
-        let size = size.ok_or_else(|| call.fail(format_args!("target length must be in the range 0..{PADDED_MAX}")))?;
+        let size = size.ok_or_else(|| {
+            call.fail(format_args!("target length must be in the range 0..{PADDED_MAX}"))
+        })?;
         if fill.is_empty() {
             return Err(call.fail("padding string must not be empty"));
         }
@@ -294,7 +300,8 @@ fn trim(call: &Call<'_>, start: bool, end: bool) -> Result<ArrayRef> {
                 Some(it) => Some(it.chars().collect()),
             },
         };
-        let goes = |c: char| letters.as_ref().map_or_else(|| c.is_whitespace(), |it| it.contains(&c));
+        let goes =
+            |c: char| letters.as_ref().map_or_else(|| c.is_whitespace(), |it| it.contains(&c));
         let mut out = text;
         if start {
             out = out.trim_start_matches(goes);
@@ -351,9 +358,9 @@ fn split_to_map(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let mut seen = std::collections::HashSet::new();
         for it in text.split(entry).filter(|it| !it.is_empty()) {
-            let (key, value) = it
-                .split_once(pair)
-                .ok_or_else(|| call.fail(format_args!("key-value delimiter must appear in each entry: '{it}'")))?;
+            let (key, value) = it.split_once(pair).ok_or_else(|| {
+                call.fail(format_args!("key-value delimiter must appear in each entry: '{it}'"))
+            })?;
             if !seen.insert(key) {
                 return Err(call.fail(format_args!("duplicate keys ({key}) are not allowed")));
             }

@@ -68,7 +68,14 @@ fn run(call: &Call<'_>) -> Result<ArrayRef> {
         });
     }
     let lengths: Vec<usize> = (0..call.rows)
-        .map(|row| ranges.iter().filter_map(|it| it.get(row)).map(ExactSizeIterator::len).max().unwrap_or(0))
+        .map(|row| {
+            ranges
+                .iter()
+                .filter_map(|it| it.get(row))
+                .map(ExactSizeIterator::len)
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let total: usize = lengths.iter().sum();
     if total > ELEMENTS_MAX {
@@ -78,9 +85,11 @@ fn run(call: &Call<'_>) -> Result<ArrayRef> {
     for (at, ranges) in ranges.iter().enumerate() {
         let mut places = Vec::with_capacity(total);
         for (range, length) in ranges.iter().zip(&lengths) {
-            places.extend((0..*length).map(|n| {
-                (n < range.len()).then(|| u64::try_from(range.start + n).ok()).flatten()
-            }));
+            places.extend(
+                (0..*length).map(|n| {
+                    (n < range.len()).then(|| u64::try_from(range.start + n).ok()).flatten()
+                }),
+            );
         }
         let places = UInt64Array::from(places);
         columns.push(match call.kind(at + 1) {
@@ -99,10 +108,8 @@ fn run(call: &Call<'_>) -> Result<ArrayRef> {
             _ => datafusion::arrow::array::new_null_array(&DataType::Null, total),
         });
     }
-    let numbers: Int64Array = lengths
-        .iter()
-        .flat_map(|length| (1..=*length).map(|it| i64::try_from(it).ok()))
-        .collect();
+    let numbers: Int64Array =
+        lengths.iter().flat_map(|length| (1..=*length).map(|it| i64::try_from(it).ok())).collect();
     columns.push(Arc::new(numbers));
     let DataType::List(field) = call.result else { return Err(call.fail("no array to make")) };
     let DataType::Struct(fields) = field.data_type() else {

@@ -32,8 +32,12 @@ pub(super) const ALL: &[Scalar] = &[
             }))
         })
     }),
-    fixed("url_extract_fragment", ONE, scalar::text, |call| part(call, |it| it.fragment().map(str::to_owned))),
-    fixed("url_extract_host", ONE, scalar::text, |call| part(call, |it| it.host_str().map(str::to_owned))),
+    fixed("url_extract_fragment", ONE, scalar::text, |call| {
+        part(call, |it| it.fragment().map(str::to_owned))
+    }),
+    fixed("url_extract_host", ONE, scalar::text, |call| {
+        part(call, |it| it.host_str().map(str::to_owned))
+    }),
     fixed("url_extract_parameter", &[Kind::Text, Kind::Text], scalar::text, |call| {
         let (text, name) = (call.text(0)?, call.text(1)?);
         call.strings(|row| {
@@ -49,17 +53,29 @@ pub(super) const ALL: &[Scalar] = &[
     fixed("url_extract_port", ONE, scalar::bigint, |call| {
         let text = call.text(0)?;
         call.ints(|row| {
-            Ok(text.get(row).and_then(|it| Url::parse(it).ok()).and_then(|it| it.port()).map(i64::from))
+            Ok(text
+                .get(row)
+                .and_then(|it| Url::parse(it).ok())
+                .and_then(|it| it.port())
+                .map(i64::from))
         })
     }),
-    fixed("url_extract_protocol", ONE, scalar::text, |call| part(call, |it| Some(it.scheme().to_owned()))),
-    fixed("url_extract_query", ONE, scalar::text, |call| part(call, |it| it.query().map(str::to_owned))),
+    fixed("url_extract_protocol", ONE, scalar::text, |call| {
+        part(call, |it| Some(it.scheme().to_owned()))
+    }),
+    fixed("url_extract_query", ONE, scalar::text, |call| {
+        part(call, |it| it.query().map(str::to_owned))
+    }),
 ];
 
 fn part(call: &Call<'_>, read: impl Fn(&Url) -> Option<String>) -> Result<ArrayRef> {
     let text = call.text(0)?;
     call.strings(|row| {
-        Ok(text.get(row).and_then(|it| Url::parse(it).ok()).and_then(|it| read(&it)).map(Cow::Owned))
+        Ok(text
+            .get(row)
+            .and_then(|it| Url::parse(it).ok())
+            .and_then(|it| read(&it))
+            .map(Cow::Owned))
     })
 }
 

@@ -15,15 +15,19 @@ use datafusion::{
 };
 use sqlparser::ast::BinaryOperator;
 
-use crate::{Error, functions::{cast, internal}, stream::carried, types};
+use crate::{
+    Error,
+    functions::{cast, internal},
+    stream::carried,
+    types,
+};
 
 pub(super) fn plan(
     mut raw: RawBinaryExpr,
     schema: &DFSchema,
 ) -> Result<PlannerResult<RawBinaryExpr>> {
     use BinaryOperator as B;
-    let compares =
-        matches!(raw.op, B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq);
+    let compares = matches!(raw.op, B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq);
     if !compares {
         return Ok(PlannerResult::Original(raw));
     }
@@ -50,7 +54,12 @@ pub(crate) fn meet(
 }
 
 /// `text` is varchar or JSON if either is.
-fn text_with(text: Expr, text_type: &DataType, other: Expr, other_type: &DataType) -> Result<(Expr, Expr)> {
+fn text_with(
+    text: Expr,
+    text_type: &DataType,
+    other: Expr,
+    other_type: &DataType,
+) -> Result<(Expr, Expr)> {
     if *text_type == types::JSON {
         // A JSON string is compared by what it says, not by how it is quoted.
         let text = to(text, "varchar");
@@ -98,7 +107,9 @@ fn in_unit_of(millis: i64, kind: &DataType) -> ScalarValue {
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             ScalarValue::TimestampMicrosecond(millis.checked_mul(1_000), zone.clone())
         }
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) if millis.checked_mul(1_000_000).is_some() => {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone)
+            if millis.checked_mul(1_000_000).is_some() =>
+        {
             ScalarValue::TimestampNanosecond(millis.checked_mul(1_000_000), zone.clone())
         }
         DataType::Timestamp(_, zone) => {

@@ -34,7 +34,8 @@ impl RelationPlanner for Planner {
         match relation {
             TableFactor::UNNEST { alias, array_exprs, with_ordinality, .. } => {
                 let input = LogicalPlanBuilder::empty(true).build()?;
-                let spec = Spec { alias, arrays: array_exprs, ordinality: with_ordinality, outer: false };
+                let spec =
+                    Spec { alias, arrays: array_exprs, ordinality: with_ordinality, outer: false };
                 planned(unnest(input, spec, context)?)
             }
             TableFactor::NestedJoin { mut table_with_joins, alias: None }
@@ -51,11 +52,13 @@ impl RelationPlanner for Planner {
                 let left = context.plan(relation.clone())?;
                 let (outer, constraint) = match join.join_operator {
                     JoinOperator::Left(it) | JoinOperator::LeftOuter(it) => (true, it),
-                    JoinOperator::CrossJoin(it) | JoinOperator::Join(it) | JoinOperator::Inner(it) => {
-                        (false, it)
-                    }
+                    JoinOperator::CrossJoin(it)
+                    | JoinOperator::Join(it)
+                    | JoinOperator::Inner(it) => (false, it),
                     other => {
-                        return Err(DataFusionError::Plan(format!("UNNEST cannot stand in {other:?}")));
+                        return Err(DataFusionError::Plan(format!(
+                            "UNNEST cannot stand in {other:?}"
+                        )));
                     }
                 };
                 let spec = Spec { alias, arrays: array_exprs, ordinality: with_ordinality, outer };
@@ -129,9 +132,9 @@ fn unnest(
     let mut out = kept;
     let whole = Expr::Column(Column::new_unqualified(ROWS));
     for (path, name) in columns.columns {
-        let value = path
-            .iter()
-            .fold(whole.clone(), |at, field| internal::dereference().call(vec![at, lit(field.as_str())]));
+        let value = path.iter().fold(whole.clone(), |at, field| {
+            internal::dereference().call(vec![at, lit(field.as_str())])
+        });
         out.push(value.alias_qualified(columns.table.clone(), name));
     }
     LogicalPlanBuilder::from(left)
@@ -182,7 +185,10 @@ impl Names {
                 }
                 (_, Some(DataType::Struct(fields))) if !whole => {
                     for field in fields {
-                        paths.push((vec![slot.clone(), field.name().clone()], Some(field.name().clone())));
+                        paths.push((
+                            vec![slot.clone(), field.name().clone()],
+                            Some(field.name().clone()),
+                        ));
                     }
                 }
                 (_, Some(_)) => paths.push((vec![slot], None)),

@@ -5,8 +5,8 @@ use sqlparser::ast::{
     ObjectName,
 };
 
-use super::expressions::{case, number, text};
-use crate::{Error, source::name};
+use super::expressions::{call, case, number, text};
+use crate::{Error, functions::internal, source::name};
 
 /// Rewrites `function`, which is called `called`; what is returned stands in its place.
 pub(super) fn rewrite(called: &str, function: &mut Function) -> Result<Option<Expr>, Error> {
@@ -14,7 +14,9 @@ pub(super) fn rewrite(called: &str, function: &mut Function) -> Result<Option<Ex
     let arity = list.args.len();
     let new_name = match (called, arity) {
         ("count_if", 1) => {
-            if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(condition))) = list.args.first_mut() {
+            if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(condition))) =
+                list.args.first_mut()
+            {
                 let taken = std::mem::replace(condition, Expr::Tuple(Vec::new()));
                 *condition = case(taken, number(1), None);
             }
@@ -48,19 +50,34 @@ pub(super) fn rewrite(called: &str, function: &mut Function) -> Result<Option<Ex
             "approx_distinct"
         }
         ("approx_percentile", 2) => {
-            if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Array(many)))) = list.args.get(1) {
+            if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Array(many)))) =
+                list.args.get(1)
+            {
                 let many = many.elem.clone();
                 return Ok(Some(percentiles(function, many)));
             }
-            "approx_percentile_cont"
+            return Ok(Some(percentile(function.clone())));
         }
         ("approx_percentile", _) => {
-            return Err(Error::Invalid("approx_percentile takes a value and a percentage".to_owned()));
+            return Err(Error::Invalid(
+                "approx_percentile takes a value and a percentage".to_owned(),
+            ));
         }
         _ => return Ok(None),
     };
     function.name = ObjectName::from(name(new_name));
     Ok(Some(Expr::Function(function.clone())))
+}
+
+/// The percentile of whole numbers is one of them; the engine below gives a double.
+fn percentile(mut function: Function) -> Expr {
+    let mut sample = function.clone();
+    sample.name = ObjectName::from(name("max"));
+    if let FunctionArguments::List(list) = &mut sample.args {
+        list.args.truncate(1);
+    }
+    function.name = ObjectName::from(name("approx_percentile_cont"));
+    call(internal::AS_TYPE_OF, vec![Expr::Function(function), Expr::Function(sample)])
 }
 
 /// One aggregate for each percentage of an array.
@@ -69,13 +86,12 @@ fn percentiles(function: &Function, many: Vec<Expr>) -> Expr {
         .into_iter()
         .map(|percentage| {
             let mut one = function.clone();
-            one.name = ObjectName::from(name("approx_percentile_cont"));
             if let FunctionArguments::List(list) = &mut one.args
                 && let Some(place) = list.args.get_mut(1)
             {
                 *place = FunctionArg::Unnamed(FunctionArgExpr::Expr(percentage));
             }
-            Expr::Function(one)
+            percentile(one)
         })
         .collect();
     Expr::Array(Array { elem, named: true })

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Query, Statement, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Query, Statement, Visit, VisitMut, Visitor, VisitorMut,
+};
 
 use crate::{Error, Limits};
 
@@ -46,7 +48,17 @@ pub(crate) fn check(statement: &Statement, limits: &Limits) -> Result<(), Error>
         fn post_visit_query(&mut self, _: &Query) -> ControlFlow<Error> {
             self.leave()
         }
-        fn pre_visit_expr(&mut self, _: &Expr) -> ControlFlow<Error> {
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Error> {
+            // `a.b.c` and `a[1][2]` are flat here, and calls within calls later.
+            let chain = match expr {
+                Expr::CompoundIdentifier(parts) => parts.len(),
+                Expr::CompoundFieldAccess { access_chain, .. } => access_chain.len(),
+                _ => 0,
+            };
+            if chain > self.limits.depth {
+                let limit = self.limits.depth;
+                return ControlFlow::Break(Error::TooComplex { what: "levels", limit });
+            }
             self.enter()
         }
         fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<Error> {

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use jiff::Timestamp;
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
-    LambdaFunctionParameter, LambdaSyntax, ObjectName, ObjectNamePart, OneOrManyWithParens, Statement, Subscript,
-    TrimWhereField, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, ObjectNamePart,
+    OneOrManyWithParens, Statement, Subscript, TrimWhereField, Value, VisitMut, VisitorMut,
 };
 
 use super::structure::{TableName, lowered};
@@ -88,9 +88,10 @@ impl Pass<'_> {
             Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
                 call("ceil", vec![*expr])
             }
-            Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
-                call("floor", vec![*expr])
-            }
+            Expr::Floor {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => call("floor", vec![*expr]),
             Expr::Position { expr, r#in } => call("strpos", vec![*r#in, *expr]),
             Expr::Substring { expr, substring_from, substring_for, .. } => {
                 let mut args = vec![*expr];
@@ -137,14 +138,14 @@ impl Pass<'_> {
         };
         if self.lambdas.iter().flatten().any(|it| *it == first.value) {
             let root = Expr::Identifier(first.clone());
-            return rest.iter().fold(root, |at, field| {
-                call(internal::DEREFERENCE, vec![at, text(&field.value)])
-            });
+            return rest
+                .iter()
+                .fold(root, |at, field| call(internal::DEREFERENCE, vec![at, text(&field.value)]));
         }
         for table in self.tables.iter().filter(|it| it.parts.len() > 1 || it.spelt != it.full) {
             let width = table.parts.len();
-            let matches = parts.len() > width
-                && table.parts.iter().zip(&parts).all(|(a, b)| *a == b.value);
+            let matches =
+                parts.len() > width && table.parts.iter().zip(&parts).all(|(a, b)| *a == b.value);
             if matches {
                 parts.drain(..width);
                 parts.insert(0, name(&table.spelt));
@@ -197,6 +198,14 @@ impl Pass<'_> {
                     return Err(Error::Invalid("TRY takes one value".to_owned()));
                 };
                 Ok(call(internal::TRY, vec![number(0), constant_lambda(body)]))
+            }
+            ("map", _) => {
+                function.name = ObjectName::from(name(internal::MAP));
+                Ok(Expr::Function(function))
+            }
+            ("rand", 0) => {
+                function.name = ObjectName::from(name("random"));
+                Ok(Expr::Function(function))
             }
             ("array_sort", 2) if lambda_at(1) => {
                 function.name = ObjectName::from(name(internal::SORT_BY));
@@ -261,11 +270,8 @@ fn between(expr: Expr, negated: bool, low: Expr, high: Expr) -> Expr {
     } else {
         (BinaryOperator::GtEq, BinaryOperator::LtEq, BinaryOperator::And)
     };
-    let compare = |op, left: Expr, right| Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
-    };
+    let compare =
+        |op, left: Expr, right| Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) };
     Expr::Nested(Box::new(compare(
         joined,
         compare(above, expr.clone(), low),
@@ -329,9 +335,24 @@ pub(super) fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Ex
 fn field_function(field: &DateTimeField) -> Result<String, Error> {
     let called = field.to_string().to_lowercase();
     let known = [
-        "year", "quarter", "month", "week", "day", "day_of_month", "day_of_week", "dow",
-        "day_of_year", "doy", "year_of_week", "yow", "hour", "minute", "second", "millisecond",
-        "timezone_hour", "timezone_minute",
+        "year",
+        "quarter",
+        "month",
+        "week",
+        "day",
+        "day_of_month",
+        "day_of_week",
+        "dow",
+        "day_of_year",
+        "doy",
+        "year_of_week",
+        "yow",
+        "hour",
+        "minute",
+        "second",
+        "millisecond",
+        "timezone_hour",
+        "timezone_minute",
     ];
     if known.contains(&called.as_str()) {
         Ok(called)

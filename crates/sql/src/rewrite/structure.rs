@@ -95,7 +95,8 @@ impl Pass<'_> {
             if fetch.percent || fetch.with_ties {
                 return Err(Error::Invalid("FETCH takes a number of rows ONLY".to_owned()));
             }
-            let rows = fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".to_owned(), false)));
+            let rows =
+                fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".to_owned(), false)));
             match &mut query.limit_clause {
                 Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(rows),
                 it => {
@@ -112,7 +113,8 @@ impl Pass<'_> {
             // A definition sees those before it, not itself: `WITH t AS (SELECT .. FROM t)`.
             let recursive = with.recursive;
             for at in 0..with.cte_tables.len() {
-                let Some(own) = with.cte_tables.get(at).map(|it| it.alias.name.value.to_lowercase())
+                let Some(own) =
+                    with.cte_tables.get(at).map(|it| it.alias.name.value.to_lowercase())
                 else {
                     break;
                 };
@@ -140,7 +142,9 @@ impl Pass<'_> {
                     return Err(Error::Invalid(format!("table function `{table}` is not offered")));
                 }
                 if sample.is_some() || version.is_some() {
-                    return Err(Error::Invalid("a table is read whole and as it is now".to_owned()));
+                    return Err(Error::Invalid(
+                        "a table is read whole and as it is now".to_owned(),
+                    ));
                 }
                 if let Some(alias) = alias {
                     lower(alias);
@@ -157,7 +161,9 @@ impl Pass<'_> {
                 }
                 let defined = !marked
                     && parts.len() == 1
-                    && parts.first().is_some_and(|it| self.scopes.iter().flatten().any(|s| s == it));
+                    && parts
+                        .first()
+                        .is_some_and(|it| self.scopes.iter().flatten().any(|s| s == it));
                 let Some(last) = parts.last().cloned() else {
                     return Err(Error::Invalid(format!("`{table}` is no name of a table")));
                 };
@@ -166,7 +172,11 @@ impl Pass<'_> {
                     return Ok(());
                 }
                 let full = parts.join(".");
-                let found = if (self.known)(&full) || !(self.known)(&last) { full.clone() } else { last.clone() };
+                let found = if (self.known)(&full) || !(self.known)(&last) {
+                    full.clone()
+                } else {
+                    last.clone()
+                };
                 let taken = self.tables.iter().any(|it| it.spelt == last && it.name != found)
                     || self.scopes.iter().flatten().any(|it| *it == last) && !marked;
                 let spelt = if taken { full.clone() } else { last };
@@ -262,12 +272,14 @@ fn name_results(select: &mut Select) {
         let (expr, wanted) = match item {
             SelectItem::UnnamedExpr(expr) => {
                 let plain = matches!(expr, Expr::Identifier(_));
-                let own = labels::own_name(expr).unwrap_or_else(|| format!("_col{at}")).to_lowercase();
+                let own =
+                    labels::own_name(expr).unwrap_or_else(|| format!("_col{at}")).to_lowercase();
                 let fresh = seen.insert(own.clone());
                 if plain && fresh && !starred {
                     continue;
                 }
-                let own = if fresh && !(plain && starred) { own } else { format!("{own}\u{1}{at}") };
+                let own =
+                    if fresh && !(plain && starred) { own } else { format!("{own}\u{1}{at}") };
                 (std::mem::replace(expr, Expr::Tuple(Vec::new())), own)
             }
             SelectItem::ExprWithAlias { expr, alias } => {
@@ -289,18 +301,21 @@ fn order_by_position(query: &mut Query) {
     let SetExpr::Select(select) = query.body.as_ref() else { return };
     let Some(order) = &mut query.order_by else { return };
     let OrderByKind::Expressions(terms) = &mut order.kind else { return };
-    if select.projection.iter().any(|it| {
-        matches!(it, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
-    }) {
+    if select
+        .projection
+        .iter()
+        .any(|it| matches!(it, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)))
+    {
         return;
     }
     let items: Vec<(String, Option<String>)> = select
         .projection
         .iter()
         .map(|it| match it {
-            SelectItem::UnnamedExpr(expr) => {
-                (expr.to_string().to_lowercase(), labels::own_name(expr).map(|it| it.to_lowercase()))
-            }
+            SelectItem::UnnamedExpr(expr) => (
+                expr.to_string().to_lowercase(),
+                labels::own_name(expr).map(|it| it.to_lowercase()),
+            ),
             SelectItem::ExprWithAlias { expr, alias } => {
                 (expr.to_string().to_lowercase(), Some(alias.value.to_lowercase()))
             }
@@ -313,7 +328,8 @@ fn order_by_position(query: &mut Query) {
         }
         let text = term.expr.to_string().to_lowercase();
         let by_name = items.iter().position(|(_, name)| {
-            matches!(&term.expr, Expr::Identifier(_)) && name.as_deref() == Some(text.trim_matches('"'))
+            matches!(&term.expr, Expr::Identifier(_))
+                && name.as_deref() == Some(text.trim_matches('"'))
         });
         if let Some(at) = by_name.or_else(|| items.iter().position(|(item, _)| *item == text)) {
             term.expr = Expr::value(Value::Number((at + 1).to_string(), false));
@@ -362,7 +378,9 @@ fn set_apart(table: TableWithJoins) -> Result<TableWithJoins, Error> {
                 | JoinOperator::LeftOuter(_)
         );
         if !fits {
-            return Err(Error::Invalid("UNNEST stands on the right of CROSS, INNER or LEFT JOIN".to_owned()));
+            return Err(Error::Invalid(
+                "UNNEST stands on the right of CROSS, INNER or LEFT JOIN".to_owned(),
+            ));
         }
         let inner = if left.joins.is_empty() { left.relation } else { nested(left) };
         left = TableWithJoins {

@@ -26,7 +26,10 @@ fn published(view: &str) -> Vec<(String, String)> {
 /// Published queries that are wrong, with what is wrong in them, and what we say.
 const WRONG: [(&str, &str); 2] = [
     // `requestParametersORDER BY`: a space is missing.
-    ("awssamples__list-attempted-s3-requests..sql", "line 17:71: Expected: end of statement, found: BY"),
+    (
+        "awssamples__list-attempted-s3-requests..sql",
+        "line 17:71: Expected: end of statement, found: BY",
+    ),
     // `FROM t AND year = ..`: WHERE is missing.
     ("easttimor__README-001.sql", "line 3:5: Expected: end of statement, found: year"),
 ];

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use trailmark_sql::{self as sql, Engine, Error, Limits, Session, Settings};
 use testkit::ManualClock;
+use trailmark_sql::{self as sql, Engine, Error, Limits, Session, Settings};
 use views::{Decoder, View};
 
 use datafusion::{
@@ -34,7 +34,8 @@ fn batch(view: View) -> RecordBatch {
 
 /// With the columns that the partitions of a published Athena table add.
 fn partitioned(batch: &RecordBatch) -> RecordBatch {
-    let mut fields: Vec<Field> = batch.schema().fields().iter().map(|it| it.as_ref().clone()).collect();
+    let mut fields: Vec<Field> =
+        batch.schema().fields().iter().map(|it| it.as_ref().clone()).collect();
     let mut columns = batch.columns().to_vec();
     for (name, value) in [
         ("account", "123456789012"),
@@ -61,7 +62,16 @@ fn table(view: View) -> Arc<MemTable> {
 pub(crate) fn session() -> Session {
     let mut session = ENGINE.session();
     let lake = table(View::Lake);
-    for name in ["eds", STORE, "EDS1", "EDS2", "EDS3", "event_data_store_ID", "$EDS_ID", "EXAMPLEf852-4e8f-8bd1-bcf6cEXAMPLE"] {
+    for name in [
+        "eds",
+        STORE,
+        "EDS1",
+        "EDS2",
+        "EDS3",
+        "event_data_store_ID",
+        "$EDS_ID",
+        "EXAMPLEf852-4e8f-8bd1-bcf6cEXAMPLE",
+    ] {
         session.table(name, lake.clone());
     }
     session.table(&format!("aws:cloudtrail.{STORE}"), lake.clone());

@@ -17,17 +17,41 @@ use super::{Fold, Own, column, list_value};
 use crate::types;
 
 pub(super) static ALL: &[Own] = &[
-    Own { name: "any_value", takes: (1, 1), result: first, state: |args| args.to_vec(), start: any },
-    Own { name: "arbitrary", takes: (1, 1), result: first, state: |args| args.to_vec(), start: any },
-    Own { name: "geometric_mean", takes: (1, 1), result: |_| Ok(DataType::Float64), state: |_| {
-        vec![DataType::Float64, DataType::Int64]
-    }, start: |_, _| Ok(Box::new(Mean { sum: 0.0, count: 0 })) },
-    Own { name: "max_by", takes: (2, 3), result: by_type, state: two, start: |args, result| {
-        Best::start(args, result, Ordering::Greater)
-    } },
-    Own { name: "min_by", takes: (2, 3), result: by_type, state: two, start: |args, result| {
-        Best::start(args, result, Ordering::Less)
-    } },
+    Own {
+        name: "any_value",
+        takes: (1, 1),
+        result: first,
+        state: |args| args.to_vec(),
+        start: any,
+    },
+    Own {
+        name: "arbitrary",
+        takes: (1, 1),
+        result: first,
+        state: |args| args.to_vec(),
+        start: any,
+    },
+    Own {
+        name: "geometric_mean",
+        takes: (1, 1),
+        result: |_| Ok(DataType::Float64),
+        state: |_| vec![DataType::Float64, DataType::Int64],
+        start: |_, _| Ok(Box::new(Mean { sum: 0.0, count: 0 })),
+    },
+    Own {
+        name: "max_by",
+        takes: (2, 3),
+        result: by_type,
+        state: two,
+        start: |args, result| Best::start(args, result, Ordering::Greater),
+    },
+    Own {
+        name: "min_by",
+        takes: (2, 3),
+        result: by_type,
+        state: two,
+        start: |args, result| Best::start(args, result, Ordering::Less),
+    },
 ];
 
 fn first(args: &[DataType]) -> Result<DataType> {

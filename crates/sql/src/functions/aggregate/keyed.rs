@@ -16,39 +16,69 @@ use super::{Fold, Own, column, list_value};
 use crate::{functions::maps, types};
 
 pub(super) static ALL: &[Own] = &[
-    Own { name: "approx_most_frequent", takes: (2, 3), result: |args| {
-        Ok(types::map(args.get(1).cloned().unwrap_or(DataType::Null), DataType::Int64))
-    }, state: |args| state(args.get(1..2).unwrap_or_default()), start: |args, result| {
-        Keyed::start(args.get(1), None, result, Shape::Frequent(None))
-    } },
-    Own { name: "histogram", takes: (1, 1), result: |args| {
-        Ok(types::map(args.first().cloned().unwrap_or(DataType::Null), DataType::Int64))
-    }, state, start: |args, result| Keyed::start(args.first(), None, result, Shape::Counts) },
-    Own { name: "map_agg", takes: (2, 2), result: |args| match args {
-        [key, value] => Ok(types::map(key.clone(), value.clone())),
-        _ => Ok(DataType::Null),
-    }, state, start: |args, result| {
-        Keyed::start(args.first(), args.get(1), result, Shape::First)
-    } },
-    Own { name: "map_union", takes: (1, 1), result: |args| match args.first() {
-        Some(it @ DataType::Map(..)) => Ok(it.clone()),
-        _ => Err(DataFusionError::Plan("map_union takes a map".to_owned())),
-    }, state: |args| {
-        let (key, value) = maps::parts(args.first()).unwrap_or((DataType::Null, DataType::Null));
-        state(&[key, value])
-    }, start: |args, result| {
-        let (key, value) = maps::parts(args.first()).unwrap_or((DataType::Null, DataType::Null));
-        Keyed::start(Some(&key), Some(&value), result, Shape::Union)
-    } },
-    Own { name: "multimap_agg", takes: (2, 2), result: |args| match args {
-        [key, value] => Ok(types::map(key.clone(), types::array(value.clone()))),
-        _ => Ok(DataType::Null),
-    }, state, start: |args, result| {
-        Keyed::start(args.first(), args.get(1), result, Shape::All)
-    } },
-    Own { name: "set_agg", takes: (1, 1), result: |args| {
-        Ok(types::array(args.first().cloned().unwrap_or(DataType::Null)))
-    }, state, start: |args, result| Keyed::start(args.first(), None, result, Shape::Set) },
+    Own {
+        name: "approx_most_frequent",
+        takes: (2, 3),
+        result: |args| {
+            Ok(types::map(args.get(1).cloned().unwrap_or(DataType::Null), DataType::Int64))
+        },
+        state: |args| state(args.get(1..2).unwrap_or_default()),
+        start: |args, result| Keyed::start(args.get(1), None, result, Shape::Frequent(None)),
+    },
+    Own {
+        name: "histogram",
+        takes: (1, 1),
+        result: |args| {
+            Ok(types::map(args.first().cloned().unwrap_or(DataType::Null), DataType::Int64))
+        },
+        state,
+        start: |args, result| Keyed::start(args.first(), None, result, Shape::Counts),
+    },
+    Own {
+        name: "map_agg",
+        takes: (2, 2),
+        result: |args| match args {
+            [key, value] => Ok(types::map(key.clone(), value.clone())),
+            _ => Ok(DataType::Null),
+        },
+        state,
+        start: |args, result| Keyed::start(args.first(), args.get(1), result, Shape::First),
+    },
+    Own {
+        name: "map_union",
+        takes: (1, 1),
+        result: |args| match args.first() {
+            Some(it @ DataType::Map(..)) => Ok(it.clone()),
+            _ => Err(DataFusionError::Plan("map_union takes a map".to_owned())),
+        },
+        state: |args| {
+            let (key, value) =
+                maps::parts(args.first()).unwrap_or((DataType::Null, DataType::Null));
+            state(&[key, value])
+        },
+        start: |args, result| {
+            let (key, value) =
+                maps::parts(args.first()).unwrap_or((DataType::Null, DataType::Null));
+            Keyed::start(Some(&key), Some(&value), result, Shape::Union)
+        },
+    },
+    Own {
+        name: "multimap_agg",
+        takes: (2, 2),
+        result: |args| match args {
+            [key, value] => Ok(types::map(key.clone(), types::array(value.clone()))),
+            _ => Ok(DataType::Null),
+        },
+        state,
+        start: |args, result| Keyed::start(args.first(), args.get(1), result, Shape::All),
+    },
+    Own {
+        name: "set_agg",
+        takes: (1, 1),
+        result: |args| Ok(types::array(args.first().cloned().unwrap_or(DataType::Null))),
+        state,
+        start: |args, result| Keyed::start(args.first(), None, result, Shape::Set),
+    },
 ];
 
 /// Keys, values and counts.
@@ -240,12 +270,18 @@ impl Fold for Keyed {
         let count = self.keys.len();
         let map = match self.shape {
             Shape::Set => return list_value(&keys, &self.result),
-            Shape::Counts => maps::map_of(&self.result, &keys, &counts()?, vec![count], vec![true])?,
+            Shape::Counts => {
+                maps::map_of(&self.result, &keys, &counts()?, vec![count], vec![true])?
+            }
             Shape::First | Shape::Union => {
                 let firsts: Vec<ScalarValue> = self
                     .values
                     .iter()
-                    .map(|it| it.first().cloned().map_or_else(|| ScalarValue::try_new_null(&self.kinds.1), Ok))
+                    .map(|it| {
+                        it.first()
+                            .cloned()
+                            .map_or_else(|| ScalarValue::try_new_null(&self.kinds.1), Ok)
+                    })
                     .collect::<Result<_>>()?;
                 let values = column(&firsts, &self.kinds.1)?;
                 maps::map_of(&self.result, &keys, &values, vec![count], vec![true])?

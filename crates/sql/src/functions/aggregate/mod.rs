@@ -26,17 +26,41 @@ use crate::types;
 /// Aggregates of the engine below. Some of them queries know by other names, which the rewriting
 /// passes exchange.
 const BORROWED: [&str; 25] = [
-    "approx_distinct", "approx_percentile_cont", "array_agg", "avg", "bool_and", "bool_or", "corr",
-    "count", "covar_pop", "covar_samp", "first_value", "last_value", "max", "min", "nth_value",
-    "regr_intercept", "regr_slope", "stddev", "stddev_pop", "string_agg", "sum", "var", "var_pop",
-    "median", "grouping",
+    "approx_distinct",
+    "approx_percentile_cont",
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "first_value",
+    "last_value",
+    "max",
+    "min",
+    "nth_value",
+    "regr_intercept",
+    "regr_slope",
+    "stddev",
+    "stddev_pop",
+    "string_agg",
+    "sum",
+    "var",
+    "var_pop",
+    "median",
+    "grouping",
 ];
 
 /// All of them.
 pub(super) fn all() -> Vec<Arc<AggregateUDF>> {
     let borrowed = datafusion::functions_aggregate::all_default_aggregate_functions();
     let borrowed = borrowed.into_iter().filter(|it| BORROWED.contains(&it.name()));
-    let own = best::ALL.iter().chain(keyed::ALL).map(|it| Arc::new(AggregateUDF::new_from_impl(it.clone())));
+    let own = best::ALL
+        .iter()
+        .chain(keyed::ALL)
+        .map(|it| Arc::new(AggregateUDF::new_from_impl(it.clone())));
     borrowed.chain(own).collect()
 }
 
@@ -105,7 +129,10 @@ impl AggregateUDFImpl for Own {
     fn coerce_types(&self, args: &[DataType]) -> Result<Vec<DataType>> {
         let (least, most) = self.takes;
         if args.len() < least || args.len() > most {
-            return Err(DataFusionError::Plan(format!("{} takes {least} to {most} arguments", self.name)));
+            return Err(DataFusionError::Plan(format!(
+                "{} takes {least} to {most} arguments",
+                self.name
+            )));
         }
         Ok(args.iter().map(types::canonical).collect())
     }
@@ -118,13 +145,15 @@ impl AggregateUDFImpl for Own {
         if args.is_distinct {
             return Err(DataFusionError::Plan(format!("{} takes no DISTINCT", self.name)));
         }
-        let kinds: Vec<DataType> = args.expr_fields.iter().map(|it| it.data_type().clone()).collect();
+        let kinds: Vec<DataType> =
+            args.expr_fields.iter().map(|it| it.data_type().clone()).collect();
         let fold = (self.start)(&kinds, args.return_type().clone())?;
         Ok(Box::new(Folding { fold, state: (self.state)(&kinds) }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let kinds: Vec<DataType> = args.input_fields.iter().map(|it| it.data_type().clone()).collect();
+        let kinds: Vec<DataType> =
+            args.input_fields.iter().map(|it| it.data_type().clone()).collect();
         Ok((self.state)(&kinds)
             .into_iter()
             .enumerate()

@@ -42,18 +42,23 @@ pub(super) const ALL: &[Scalar] = &[
             })
         }
     }),
-    fixed("repeat", &[Kind::Any, Kind::Int], |args| Ok(types::array(args.first().cloned().unwrap_or(DataType::Null))), |call| {
-        let (value, count) = (call.array(0)?, call.int(1)?);
-        chosen(call, &value, |row, out| {
-            let Some(count) = count.get(row) else { return Ok(false) };
-            let count = usize::try_from(count).unwrap_or(0);
-            if count > SEQUENCE_MAX {
-                return Err(call.fail(format_args!("count must be at most {SEQUENCE_MAX}")));
-            }
-            out.extend(std::iter::repeat_n(Some(row), count));
-            Ok(true)
-        })
-    }),
+    fixed(
+        "repeat",
+        &[Kind::Any, Kind::Int],
+        |args| Ok(types::array(args.first().cloned().unwrap_or(DataType::Null))),
+        |call| {
+            let (value, count) = (call.array(0)?, call.int(1)?);
+            chosen(call, &value, |row, out| {
+                let Some(count) = count.get(row) else { return Ok(false) };
+                let count = usize::try_from(count).unwrap_or(0);
+                if count > SEQUENCE_MAX {
+                    return Err(call.fail(format_args!("count must be at most {SEQUENCE_MAX}")));
+                }
+                out.extend(std::iter::repeat_n(Some(row), count));
+                Ok(true)
+            })
+        },
+    ),
     variadic("row", &[Kind::Any], 1, row_type, |call| {
         let DataType::Struct(fields) = call.result else { return Err(call.fail("no row")) };
         let columns = (0..call.len()).map(|at| call.array(at)).collect::<Result<Vec<_>>>()?;
@@ -81,7 +86,9 @@ fn concat_type(args: &[DataType]) -> Result<DataType> {
     }
     if !args.iter().any(|it| matches!(it, DataType::List(_))) {
         return match args.iter().find(|it| it.is_nested()) {
-            Some(it) => Err(DataFusionError::Plan(format!("cannot concatenate {}", types::name(it)))),
+            Some(it) => {
+                Err(DataFusionError::Plan(format!("cannot concatenate {}", types::name(it))))
+            }
             None if args.iter().all(|it| *it == DataType::Binary) => Ok(DataType::Binary),
             None => Ok(types::TEXT),
         };
@@ -103,7 +110,8 @@ fn concat_type(args: &[DataType]) -> Result<DataType> {
 
 fn concat_arrays(call: &Call<'_>) -> Result<ArrayRef> {
     let DataType::List(field) = call.result else { return Err(call.fail("no array to make")) };
-    let mut sources: Vec<(ArrayRef, Box<dyn Fn(usize) -> Option<std::ops::Range<usize>>>)> = Vec::new();
+    let mut sources: Vec<(ArrayRef, Box<dyn Fn(usize) -> Option<std::ops::Range<usize>>>)> =
+        Vec::new();
     for at in 0..call.len() {
         if matches!(call.kind(at), DataType::List(_)) {
             let list = call.list(at)?;
@@ -143,11 +151,8 @@ fn sequence_type(args: &[DataType]) -> Result<DataType> {
 
 fn sequence(call: &Call<'_>) -> Result<ArrayRef> {
     let numbers = call.kind(0).is_integer();
-    let (from, to) = if numbers {
-        (call.int(0)?, call.int(1)?)
-    } else {
-        (call.millis(0)?, call.millis(1)?)
-    };
+    let (from, to) =
+        if numbers { (call.int(0)?, call.int(1)?) } else { (call.millis(0)?, call.millis(1)?) };
     let step = if call.has(2) { Some(call.array(2)?) } else { None };
     let (mut values, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..call.rows {

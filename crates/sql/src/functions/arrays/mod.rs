@@ -31,14 +31,20 @@ pub(super) static ALL: &[&[Scalar]] = &[OWN, build::ALL, sets::ALL];
 
 const OWN: &[Scalar] = &[
     optional("array_join", &[Kind::Array, Kind::Text, Kind::Text], 2, scalar::text, join),
-    fixed("array_max", &[Kind::Array], element_type, |call| extreme(call, std::cmp::Ordering::Greater)),
-    fixed("array_min", &[Kind::Array], element_type, |call| extreme(call, std::cmp::Ordering::Less)),
+    fixed("array_max", &[Kind::Array], element_type, |call| {
+        extreme(call, std::cmp::Ordering::Greater)
+    }),
+    fixed("array_min", &[Kind::Array], element_type, |call| {
+        extreme(call, std::cmp::Ordering::Less)
+    }),
     fixed("array_position", &[Kind::Array, Kind::Any], scalar::bigint, |call| {
         let find = Finder::of(call)?;
         call.ints(|row| {
             Ok(match find.places(row) {
                 None => None,
-                Some(mut found) => Some(found.next().map_or(0, |at| i64::try_from(at + 1).unwrap_or(0))),
+                Some(mut found) => {
+                    Some(found.next().map_or(0, |at| i64::try_from(at + 1).unwrap_or(0)))
+                }
             })
         })
     }),
@@ -94,7 +100,9 @@ const OWN: &[Scalar] = &[
         chosen(call, inner.values(), |row, out| {
             let Some(range) = outer.range(row) else { return Ok(false) };
             for at in range.filter(|at| inner.is_valid(*at)) {
-                let (Some(from), Some(to)) = (offsets.get(at), offsets.get(at + 1)) else { continue };
+                let (Some(from), Some(to)) = (offsets.get(at), offsets.get(at + 1)) else {
+                    continue;
+                };
                 out.extend((*from..*to).map(|it| usize::try_from(it).ok()));
             }
             Ok(true)
@@ -153,26 +161,26 @@ const OWN: &[Scalar] = &[
 
 /// `a[n]`, `m[k]`, `row[n]`.
 pub(super) const SUBSCRIPT: Scalar =
-    fixed(super::internal::SUBSCRIPT, &[Kind::Any, Kind::Any], element_at_type, |call| {
-        match call.kind(0) {
-            DataType::Map(..) => maps::value_at(call, true),
-            DataType::Utf8 | DataType::LargeUtf8 => Err(call.fail("text has no elements")),
-            _ => {
-                let (list, index) = (call.list(0)?, call.int(1)?);
-                let at = places(call.rows, |row| {
-                    let (Some(range), Some(index)) = (list.range(row), index.get(row)) else {
-                        return Ok(None);
-                    };
-                    let wrong = match index {
-                        0 => "SQL array indices start at 1",
-                        1.. if nth(&range, index).is_some() => return Ok(nth(&range, index)),
-                        1.. => "array subscript must be less than or equal to array length",
-                        _ => "array subscript is negative",
-                    };
-                    Err(DataFusionError::Execution(format!("{wrong}: {index}")))
-                })?;
-                Ok(compute::take(list.elements(), &at, None)?)
-            }
+    fixed(super::internal::SUBSCRIPT, &[Kind::Any, Kind::Any], element_at_type, |call| match call
+        .kind(0)
+    {
+        DataType::Map(..) => maps::value_at(call, true),
+        DataType::Utf8 | DataType::LargeUtf8 => Err(call.fail("text has no elements")),
+        _ => {
+            let (list, index) = (call.list(0)?, call.int(1)?);
+            let at = places(call.rows, |row| {
+                let (Some(range), Some(index)) = (list.range(row), index.get(row)) else {
+                    return Ok(None);
+                };
+                let wrong = match index {
+                    0 => "SQL array indices start at 1",
+                    1.. if nth(&range, index).is_some() => return Ok(nth(&range, index)),
+                    1.. => "array subscript must be less than or equal to array length",
+                    _ => "array subscript is negative",
+                };
+                Err(DataFusionError::Execution(format!("{wrong}: {index}")))
+            })?;
+            Ok(compute::take(list.elements(), &at, None)?)
         }
     });
 
@@ -203,7 +211,8 @@ pub(super) fn chosen(
         }
         lengths.push(all.len() - before);
     }
-    let at: UInt64Array = all.into_iter().map(|it| it.and_then(|it| u64::try_from(it).ok())).collect();
+    let at: UInt64Array =
+        all.into_iter().map(|it| it.and_then(|it| u64::try_from(it).ok())).collect();
     let values = compute::take(elements, &at, None)?;
     list_of(call, values, lengths, valid)
 }

@@ -83,7 +83,13 @@ pub(super) const ALL: &[Scalar] = &[
                 .any(|at| known.contains(&pair.rows.row(at)));
             let doubtful = a.clone().any(|at| pair.all.is_null(at)) && !b.is_empty()
                 || b.clone().any(|at| pair.all.is_null(at + pair.shift)) && !a.is_empty();
-            Ok(if shared { Some(true) } else if doubtful { None } else { Some(false) })
+            Ok(if shared {
+                Some(true)
+            } else if doubtful {
+                None
+            } else {
+                Some(false)
+            })
         })
     }),
     fixed("contains", &[Kind::Any, Kind::Any], contains_type, |call| match call.kind(0) {
@@ -96,7 +102,8 @@ pub(super) const ALL: &[Scalar] = &[
                 }
                 // A null among the elements might have been the value.
                 let elements = find.list.elements();
-                let doubtful = find.list.range(row).is_some_and(|mut it| it.any(|at| elements.is_null(at)));
+                let doubtful =
+                    find.list.range(row).is_some_and(|mut it| it.any(|at| elements.is_null(at)));
                 Ok(if doubtful { None } else { Some(false) })
             })
         }
@@ -115,15 +122,15 @@ fn contains_type(args: &[DataType]) -> Result<DataType> {
 /// The type of both arrays together.
 pub(super) fn both_type(args: &[DataType]) -> Result<DataType> {
     match args {
-        [DataType::List(a), DataType::List(b)] => common_of_two(a.data_type(), b.data_type())
-            .map(types::array)
-            .ok_or_else(|| {
+        [DataType::List(a), DataType::List(b)] => {
+            common_of_two(a.data_type(), b.data_type()).map(types::array).ok_or_else(|| {
                 DataFusionError::Plan(format!(
                     "arrays of {} and {} have no type in common",
                     types::name(a.data_type()),
                     types::name(b.data_type())
                 ))
-            }),
+            })
+        }
         _ => Ok(types::array(DataType::Null)),
     }
 }
@@ -154,7 +161,10 @@ impl Pair {
     fn pick(
         &self,
         call: &Call<'_>,
-        keep: impl for<'r> Fn(&datafusion::arrow::row::Row<'r>, &HashSet<datafusion::arrow::row::Row<'r>>) -> bool,
+        keep: impl for<'r> Fn(
+            &datafusion::arrow::row::Row<'r>,
+            &HashSet<datafusion::arrow::row::Row<'r>>,
+        ) -> bool,
     ) -> Result<ArrayRef> {
         chosen(call, &self.all, |row, out| {
             let (Some(a), Some(b)) = (self.left.range(row), self.right.range(row)) else {

@@ -2,12 +2,24 @@
 
 use std::fmt::Write as _;
 
-use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Timelike as _};
+use chrono::{
+    Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Timelike as _,
+};
 use datafusion::arrow::array::timezone::Tz;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -190,7 +202,11 @@ impl Pattern {
                 Item::Day(width) => write!(out, "{:0width$}", at.day()),
                 Item::DayOfYear(width) => write!(out, "{:0width$}", at.ordinal()),
                 Item::Fraction(digits) => {
-                    let all = format!("{:03}{}", at.and_utc().timestamp_subsec_millis(), "0".repeat((*digits).min(64)));
+                    let all = format!(
+                        "{:03}{}",
+                        at.and_utc().timestamp_subsec_millis(),
+                        "0".repeat((*digits).min(64))
+                    );
                     write!(out, "{}", all.get(..*digits).unwrap_or(&all))
                 }
                 Item::Hour(width) => write!(out, "{:0width$}", at.hour()),
@@ -205,7 +221,9 @@ impl Pattern {
                 Item::Week(width) => write!(out, "{:0width$}", at.iso_week().week()),
                 Item::WeekYear(width) => write!(out, "{:0width$}", at.iso_week().year()),
                 Item::Weekday => write!(out, "{}", at.weekday().number_from_monday()),
-                Item::WeekdayName => write!(out, "{}", named(&DAYS, at.weekday().num_days_from_monday())),
+                Item::WeekdayName => {
+                    write!(out, "{}", named(&DAYS, at.weekday().num_days_from_monday()))
+                }
                 Item::WeekdayShort => {
                     write!(out, "{}", short(named(&DAYS, at.weekday().num_days_from_monday())))
                 }
@@ -227,8 +245,15 @@ impl Pattern {
             // A number ends where the next begins, if nothing stands between.
             let tight = matches!(
                 self.0.get(at + 1),
-                Some(Item::Day(_) | Item::Hour(_) | Item::Minute(_) | Item::Month(_)
-                    | Item::Second(_) | Item::Fraction(_) | Item::Hour12(_))
+                Some(
+                    Item::Day(_)
+                        | Item::Hour(_)
+                        | Item::Minute(_)
+                        | Item::Month(_)
+                        | Item::Second(_)
+                        | Item::Fraction(_)
+                        | Item::Hour12(_)
+                )
             );
             read.item(item, &mut rest, tight)?;
         }
@@ -270,8 +295,13 @@ impl Read {
             Item::Day(w) => self.day = Some(number(rest, limit(*w, 2))?),
             Item::DayOfYear(w) => self.of_year = Some(number(rest, limit(*w, 3))?),
             Item::Fraction(w) => {
-                let length = rest.bytes().take(if tight { *w } else { 9 }).take_while(u8::is_ascii_digit).count();
-                let (digits, after) = rest.split_at_checked(length).filter(|it| !it.0.is_empty())?;
+                let length = rest
+                    .bytes()
+                    .take(if tight { *w } else { 9 })
+                    .take_while(u8::is_ascii_digit)
+                    .count();
+                let (digits, after) =
+                    rest.split_at_checked(length).filter(|it| !it.0.is_empty())?;
                 self.millis = format!("{digits:0<3}").get(..3)?.parse().ok()?;
                 *rest = after;
             }
@@ -306,14 +336,18 @@ impl Read {
     }
 
     fn zone(&mut self, rest: &mut &str) -> Option<()> {
-        if let Some(after) = rest.strip_prefix(['Z', 'z']).filter(|it| !it.starts_with(|c: char| c.is_alphanumeric())) {
+        if let Some(after) = rest
+            .strip_prefix(['Z', 'z'])
+            .filter(|it| !it.starts_with(|c: char| c.is_alphanumeric()))
+        {
             self.offset = Some(0);
             *rest = after;
             return Some(());
         }
         if rest.starts_with(['+', '-']) {
             let sign = if rest.starts_with('-') { -1 } else { 1 };
-            let length = rest.bytes().skip(1).take_while(|c| c.is_ascii_digit() || *c == b':').count() + 1;
+            let length =
+                rest.bytes().skip(1).take_while(|c| c.is_ascii_digit() || *c == b':').count() + 1;
             let (text, after) = rest.split_at_checked(length)?;
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
             let hours: i64 = digits.get(..2)?.parse().ok()?;
@@ -344,7 +378,10 @@ impl Read {
         let day = match (self.of_year, self.week) {
             (Some(of_year), _) => NaiveDate::from_yo_opt(year, of_year)?,
             (None, Some(week)) if self.month.is_none() => {
-                let weekday = chrono::Weekday::try_from(u8::try_from(self.weekday.unwrap_or(1)).ok()?.checked_sub(1)?).ok()?;
+                let weekday = chrono::Weekday::try_from(
+                    u8::try_from(self.weekday.unwrap_or(1)).ok()?.checked_sub(1)?,
+                )
+                .ok()?;
                 NaiveDate::from_isoywd_opt(year, week, weekday)?
             }
             (None, _) => {
@@ -426,7 +463,9 @@ pub(super) fn iso_date(text: &str) -> Option<NaiveDateTime> {
         [year, month, day] if all_digits(month) && all_digits(day) => {
             NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)?
         }
-        [only] if only.len() == 8 && all_digits(only) => NaiveDate::parse_from_str(only, "%Y%m%d").ok()?,
+        [only] if only.len() == 8 && all_digits(only) => {
+            NaiveDate::parse_from_str(only, "%Y%m%d").ok()?
+        }
         [only] if only.len() == 4 && all_digits(only) => {
             NaiveDate::from_ymd_opt(only.parse().ok()?, 1, 1)?
         }
@@ -445,7 +484,9 @@ pub(super) fn human_seconds(seconds: f64) -> String {
     )]
     let mut rest = seconds.abs().round() as u64;
     let mut parts = Vec::new();
-    for (unit, name) in [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")] {
+    for (unit, name) in
+        [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")]
+    {
         let count = rest / unit;
         rest %= unit;
         if count > 0 || (unit == 1 && parts.is_empty()) {

@@ -30,10 +30,17 @@ use crate::types;
 const TIME: &[Kind] = &[Kind::Time];
 
 pub(super) const ALL: &[Scalar] = &[
-    fixed("date", TIME, |_| Ok(DataType::Date32), |call| {
-        let (at, zone) = (call.millis(0)?, Zone::of(&call.kind(0)));
-        instants(call, |row| Ok(at.get(row).and_then(|it| Some(zone.local(it)?.and_utc().timestamp_millis()))))
-    }),
+    fixed(
+        "date",
+        TIME,
+        |_| Ok(DataType::Date32),
+        |call| {
+            let (at, zone) = (call.millis(0)?, Zone::of(&call.kind(0)));
+            instants(call, |row| {
+                Ok(at.get(row).and_then(|it| Some(zone.local(it)?.and_utc().timestamp_millis())))
+            })
+        },
+    ),
     fixed("date_add", &[Kind::Text, Kind::Int, Kind::Time], third, |call| {
         let (unit, count, at) = (call.text(0)?, call.int(1)?, call.millis(2)?);
         let zone = Zone::of(&call.kind(2));
@@ -42,7 +49,8 @@ pub(super) const ALL: &[Scalar] = &[
             else {
                 return Ok(None);
             };
-            let unit = Unit::read(unit).ok_or_else(|| call.fail(format_args!("'{unit}' is not a valid field")))?;
+            let unit = Unit::read(unit)
+                .ok_or_else(|| call.fail(format_args!("'{unit}' is not a valid field")))?;
             let sum = unit.add(at, count, &zone);
             sum.map(Some).ok_or_else(|| call.fail("the result is out of range"))
         })
@@ -55,14 +63,20 @@ pub(super) const ALL: &[Scalar] = &[
             else {
                 return Ok(None);
             };
-            let unit = Unit::read(unit).ok_or_else(|| call.fail(format_args!("'{unit}' is not a valid field")))?;
+            let unit = Unit::read(unit)
+                .ok_or_else(|| call.fail(format_args!("'{unit}' is not a valid field")))?;
             Ok(zone.local(from).zip(other.local(to)).map(|(from, to)| unit.between(from, to)))
         })
     }),
-    fixed("date_format", &[Kind::Time, Kind::Text], scalar::text, |call| formatted(call, format::mysql)),
-    fixed("date_parse", &[Kind::Text, Kind::Text], |_| Ok(types::TIMESTAMP), |call| {
-        parsed(call, format::mysql)
+    fixed("date_format", &[Kind::Time, Kind::Text], scalar::text, |call| {
+        formatted(call, format::mysql)
     }),
+    fixed(
+        "date_parse",
+        &[Kind::Text, Kind::Text],
+        |_| Ok(types::TIMESTAMP),
+        |call| parsed(call, format::mysql),
+    ),
     fixed("date_trunc", &[Kind::Text, Kind::Time], second, |call| {
         let (unit, at) = (call.text(0)?, call.millis(1)?);
         let zone = Zone::of(&call.kind(1));
@@ -70,7 +84,8 @@ pub(super) const ALL: &[Scalar] = &[
         instants(call, |row| {
             let (Some(unit), Some(at)) = (unit.get(row), at.get(row)) else { return Ok(None) };
             let read = once.or_else(|| Unit::read(unit));
-            let read = read.ok_or_else(|| call.fail(format_args!("'{unit}' is not a valid field")))?;
+            let read =
+                read.ok_or_else(|| call.fail(format_args!("'{unit}' is not a valid field")))?;
             Ok(zone.local(at).and_then(|it| read.truncate(it)).and_then(|it| zone.utc(it)))
         })
     }),
@@ -80,60 +95,87 @@ pub(super) const ALL: &[Scalar] = &[
     fixed("day_of_year", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.ordinal()))),
     fixed("dow", TIME, scalar::bigint, |call| field(call, day_of_week)),
     fixed("doy", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.ordinal()))),
-    fixed("format_datetime", &[Kind::Time, Kind::Text], scalar::text, |call| formatted(call, format::joda)),
-    fixed("from_iso8601_date", &[Kind::Text], |_| Ok(DataType::Date32), |call| {
-        let text = call.text(0)?;
-        instants(call, |row| {
-            let Some(text) = text.get(row) else { return Ok(None) };
-            let day = if text.contains([':', ' ']) { None } else { format::iso_date(text) };
-            let day = day.ok_or_else(|| call.fail(format_args!("invalid format: '{text}'")))?;
-            Ok(Some(day.and_utc().timestamp_millis()))
-        })
+    fixed("format_datetime", &[Kind::Time, Kind::Text], scalar::text, |call| {
+        formatted(call, format::joda)
     }),
-    fixed("from_iso8601_timestamp", &[Kind::Text], |_| Ok(types::zoned()), |call| {
-        let text = call.text(0)?;
-        instants(call, |row| {
-            let Some(text) = text.get(row) else { return Ok(None) };
-            let at = cast::instant(text).or_else(|| Some(format::iso_date(text)?.and_utc().timestamp_millis()));
-            at.map(Some).ok_or_else(|| call.fail(format_args!("invalid format: '{text}'")))
-        })
-    }),
-    optional("from_unixtime", &[Kind::Double, Kind::Text], 1, |_| Ok(types::zoned()), |call| {
-        let seconds = call.double(0)?;
-        instants(call, |row| {
-            let Some(seconds) = seconds.get(row) else { return Ok(None) };
-            let millis = (seconds * 1_000.0).round();
-            if !(-6.3e13..2.6e14).contains(&millis) {
-                return Err(call.fail("the instant is out of range"));
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
-            let millis = millis as i64;
-            Ok(Some(millis))
-        })
-    }),
+    fixed(
+        "from_iso8601_date",
+        &[Kind::Text],
+        |_| Ok(DataType::Date32),
+        |call| {
+            let text = call.text(0)?;
+            instants(call, |row| {
+                let Some(text) = text.get(row) else { return Ok(None) };
+                let day = if text.contains([':', ' ']) { None } else { format::iso_date(text) };
+                let day = day.ok_or_else(|| call.fail(format_args!("invalid format: '{text}'")))?;
+                Ok(Some(day.and_utc().timestamp_millis()))
+            })
+        },
+    ),
+    fixed(
+        "from_iso8601_timestamp",
+        &[Kind::Text],
+        |_| Ok(types::zoned()),
+        |call| {
+            let text = call.text(0)?;
+            instants(call, |row| {
+                let Some(text) = text.get(row) else { return Ok(None) };
+                let at = cast::instant(text)
+                    .or_else(|| Some(format::iso_date(text)?.and_utc().timestamp_millis()));
+                at.map(Some).ok_or_else(|| call.fail(format_args!("invalid format: '{text}'")))
+            })
+        },
+    ),
+    optional(
+        "from_unixtime",
+        &[Kind::Double, Kind::Text],
+        1,
+        |_| Ok(types::zoned()),
+        |call| {
+            let seconds = call.double(0)?;
+            instants(call, |row| {
+                let Some(seconds) = seconds.get(row) else { return Ok(None) };
+                let millis = (seconds * 1_000.0).round();
+                if !(-6.3e13..2.6e14).contains(&millis) {
+                    return Err(call.fail("the instant is out of range"));
+                }
+                #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
+                let millis = millis as i64;
+                Ok(Some(millis))
+            })
+        },
+    ),
     fixed("hour", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.hour()))),
     fixed("human_readable_seconds", &[Kind::Double], scalar::text, |call| {
         let seconds = call.double(0)?;
         call.strings(|row| Ok(seconds.get(row).map(|it| Cow::Owned(format::human_seconds(it)))))
     }),
-    fixed("last_day_of_month", TIME, |_| Ok(DataType::Date32), |call| {
-        let (at, zone) = (call.millis(0)?, Zone::of(&call.kind(0)));
-        instants(call, |row| {
-            Ok(at.get(row).and_then(|it| zone.local(it)).and_then(|it| {
-                let first = it.date().with_day(1)?;
-                let last = first.checked_add_months(Months::new(1))?.pred_opt()?;
-                Some(last.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())
-            }))
-        })
-    }),
+    fixed(
+        "last_day_of_month",
+        TIME,
+        |_| Ok(DataType::Date32),
+        |call| {
+            let (at, zone) = (call.millis(0)?, Zone::of(&call.kind(0)));
+            instants(call, |row| {
+                Ok(at.get(row).and_then(|it| zone.local(it)).and_then(|it| {
+                    let first = it.date().with_day(1)?;
+                    let last = first.checked_add_months(Months::new(1))?.pred_opt()?;
+                    Some(last.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())
+                }))
+            })
+        },
+    ),
     fixed("millisecond", TIME, scalar::bigint, |call| {
         field(call, |it| i64::from(it.and_utc().timestamp_subsec_millis()))
     }),
     fixed("minute", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.minute()))),
     fixed("month", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.month()))),
-    fixed("parse_datetime", &[Kind::Text, Kind::Text], |_| Ok(types::zoned()), |call| {
-        parsed(call, format::joda)
-    }),
+    fixed(
+        "parse_datetime",
+        &[Kind::Text, Kind::Text],
+        |_| Ok(types::zoned()),
+        |call| parsed(call, format::joda),
+    ),
     fixed("quarter", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.month0() / 3 + 1))),
     fixed("second", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.second()))),
     fixed("timezone_hour", TIME, scalar::bigint, |call| offset(call, |it| it / 3_600)),
@@ -160,9 +202,13 @@ pub(super) const ALL: &[Scalar] = &[
         })
     }),
     fixed("week", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.iso_week().week()))),
-    fixed("week_of_year", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.iso_week().week()))),
+    fixed("week_of_year", TIME, scalar::bigint, |call| {
+        field(call, |it| i64::from(it.iso_week().week()))
+    }),
     fixed("year", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.year()))),
-    fixed("year_of_week", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.iso_week().year()))),
+    fixed("year_of_week", TIME, scalar::bigint, |call| {
+        field(call, |it| i64::from(it.iso_week().year()))
+    }),
     fixed("yow", TIME, scalar::bigint, |call| field(call, |it| i64::from(it.iso_week().year()))),
 ];
 
@@ -216,7 +262,8 @@ fn formatted(call: &Call<'_>, read: fn(&str) -> Option<format::Pattern>) -> Resu
         let read = match &once {
             Some(it) => it,
             None => {
-                own = read(pattern).ok_or_else(|| call.fail(format_args!("invalid pattern '{pattern}'")))?;
+                own = read(pattern)
+                    .ok_or_else(|| call.fail(format_args!("invalid pattern '{pattern}'")))?;
                 &own
             }
         };
@@ -228,12 +275,15 @@ fn parsed(call: &Call<'_>, read: fn(&str) -> Option<format::Pattern>) -> Result<
     let (text, pattern) = (call.text(0)?, call.text(1)?);
     let once = pattern.literal().and_then(read);
     instants(call, |row| {
-        let (Some(text), Some(pattern)) = (text.get(row), pattern.get(row)) else { return Ok(None) };
+        let (Some(text), Some(pattern)) = (text.get(row), pattern.get(row)) else {
+            return Ok(None);
+        };
         let own;
         let read = match &once {
             Some(it) => it,
             None => {
-                own = read(pattern).ok_or_else(|| call.fail(format_args!("invalid pattern '{pattern}'")))?;
+                own = read(pattern)
+                    .ok_or_else(|| call.fail(format_args!("invalid pattern '{pattern}'")))?;
                 &own
             }
         };
@@ -282,9 +332,7 @@ impl Unit {
                 let by = TimeDelta::try_days(days.checked_mul(count)?)?;
                 zone.utc(zone.local(at)?.checked_add_signed(by)?)
             }
-            Self::Months(months) => {
-                zone.utc(shift(zone.local(at)?, months.checked_mul(count)?)?)
-            }
+            Self::Months(months) => zone.utc(shift(zone.local(at)?, months.checked_mul(count)?)?),
         }
     }
 
@@ -314,7 +362,8 @@ impl Unit {
         match self {
             Self::Fixed(unit) => {
                 let millis = at.and_utc().timestamp_millis();
-                DateTime::from_timestamp_millis(millis.div_euclid(unit) * unit).map(|it| it.naive_utc())
+                DateTime::from_timestamp_millis(millis.div_euclid(unit) * unit)
+                    .map(|it| it.naive_utc())
             }
             Self::Days(1) => midnight(at.date()),
             Self::Days(_) => {

@@ -99,11 +99,14 @@ impl ScalarUDFImpl for AtTimezone {
 
     fn coerce_types(&self, args: &[DataType]) -> Result<Vec<DataType>> {
         match args {
-            [DataType::Timestamp(..) | DataType::Date32 | DataType::Null | DataType::Utf8 | DataType::Utf8View, zone]
-                if types::is_text(zone) =>
-            {
-                Ok(vec![types::zoned(), types::TEXT])
-            }
+            [
+                DataType::Timestamp(..)
+                | DataType::Date32
+                | DataType::Null
+                | DataType::Utf8
+                | DataType::Utf8View,
+                zone,
+            ] if types::is_text(zone) => Ok(vec![types::zoned(), types::TEXT]),
             _ => Err(DataFusionError::Plan("AT TIME ZONE takes a timestamp and a zone".to_owned())),
         }
     }

@@ -45,7 +45,12 @@ pub(crate) fn cast(array: &ArrayRef, to: &DataType, lenient: bool) -> Result<Arr
             let values: ArrayRef = Arc::new(values.finish());
             let values = plain_cast::cast(&values, field.data_type(), lenient)?;
             let offsets = OffsetBuffer::from_lengths(lengths);
-            Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, values, Some(NullBuffer::from(valid)))?))
+            Ok(Arc::new(ListArray::try_new(
+                Arc::clone(field),
+                offsets,
+                values,
+                Some(NullBuffer::from(valid)),
+            )?))
         }
         DataType::Map(field, sorted) => {
             let DataType::Struct(fields) = field.data_type() else { return Err(fail("")) };

@@ -36,9 +36,9 @@ pub(super) const ALL: &[Scalar] = &[
             let Some(all) = scan::elements(text) else { return Ok(None) };
             let found = from_either_end(index, all.len()).and_then(|at| all.get(at).copied());
             // A string comes without its quotes: so it does in Trino, though it is no JSON then.
-            Ok(found.filter(|it| *it != "null").map(|it| {
-                scan::unquote(it).unwrap_or_else(|| scan::compact(Cow::Borrowed(it)))
-            }))
+            Ok(found
+                .filter(|it| *it != "null")
+                .map(|it| scan::unquote(it).unwrap_or_else(|| scan::compact(Cow::Borrowed(it)))))
         })
     }),
     fixed("json_array_length", &[Kind::Json], scalar::bigint, |call| {
@@ -64,8 +64,9 @@ pub(super) const ALL: &[Scalar] = &[
         let json = call.text(0)?;
         call.strings(|row| {
             let Some(text) = json.get(row) else { return Ok(None) };
-            let parsed = scan::canonical(text)
-                .ok_or_else(|| call.fail(format_args!("cannot convert '{}' to JSON", shown(text))))?;
+            let parsed = scan::canonical(text).ok_or_else(|| {
+                call.fail(format_args!("cannot convert '{}' to JSON", shown(text)))
+            })?;
             Ok(Some(Cow::Owned(parsed)))
         })
     }),
@@ -106,7 +107,7 @@ fn from_either_end(at: i64, length: usize) -> Option<usize> {
 /// The paths of a call, read once where they are constant.
 struct Paths<'a> {
     once: Option<Vec<Step>>,
-    each: super::scalar::Column<datafusion::arrow::array::StringArray>,
+    each: scalar::Column<datafusion::arrow::array::StringArray>,
     call: &'a Call<'a>,
 }
 

@@ -164,7 +164,9 @@ impl<'a> Scan<'a> {
 fn is_number(word: &str) -> bool {
     let unsigned = word.strip_prefix('-').unwrap_or(word);
     unsigned.bytes().next().is_some_and(|c| c.is_ascii_digit())
-        && unsigned.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'-' | b'+' | b'.' | b'e' | b'E'))
+        && unsigned
+            .bytes()
+            .all(|c| c.is_ascii_digit() || matches!(c, b'-' | b'+' | b'.' | b'e' | b'E'))
 }
 
 fn is_named(quoted: &str, key: &str) -> bool {
@@ -534,7 +536,10 @@ mod tests {
 
     #[test]
     fn keys_come_in_order() {
-        assert_eq!(canonical(r#" {"b" : 1, "a": [ 1.50 , "x y"]} "#).as_deref(), Some(r#"{"a":[1.50,"x y"],"b":1}"#));
+        assert_eq!(
+            canonical(r#" {"b" : 1, "a": [ 1.50 , "x y"]} "#).as_deref(),
+            Some(r#"{"a":[1.50,"x y"],"b":1}"#)
+        );
         assert_eq!(canonical("{\"a\":1} x"), None);
         assert_eq!(canonical("01a"), None);
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::{
-        array::{Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, UInt64Array},
+        array::{
+            Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, UInt64Array,
+        },
         buffer::{NullBuffer, OffsetBuffer},
         compute,
         datatypes::{DataType, Int64Type},
@@ -21,34 +23,73 @@ use crate::{
 const ARRAY: &[Kind] = &[Kind::Array];
 
 pub(super) static ALL: &[Lambda] = &[
-    Lambda { name: "all_match", values: ARRAY, lambdas: 1, parameters: one, result: matched, run: |call| {
-        judged(call, |verdicts| verdicts.all(Some(false)))
-    } },
-    Lambda { name: "any_match", values: ARRAY, lambdas: 1, parameters: one, result: matched, run: |call| {
-        judged(call, |verdicts| verdicts.any(Some(true)))
-    } },
-    Lambda { name: "none_match", values: ARRAY, lambdas: 1, parameters: one, result: matched, run: |call| {
-        judged(call, |verdicts| verdicts.any(Some(true)).map(|it| !it))
-    } },
-    Lambda { name: "filter", values: ARRAY, lambdas: 1, parameters: one, result: |values, lambdas| {
-        truth(lambdas)?;
-        Ok(values.first().cloned().unwrap_or(DataType::Null))
-    }, run: filter },
-    Lambda { name: "transform", values: ARRAY, lambdas: 1, parameters: one, result: |_, lambdas| {
-        Ok(types::array(lambdas.first().cloned().unwrap_or(DataType::Null)))
-    }, run: |call| {
-        let flat = Flat::of(call, 0)?;
-        let out = call.evaluate(0, std::slice::from_ref(&flat.elements), &flat.owners())?;
-        flat.list(out)
-    } },
-    Lambda { name: "zip_with", values: &[Kind::Array, Kind::Array], lambdas: 1, parameters: |_, kinds| {
-        Ok(Parameters::Known(vec![vec![element(kinds, 0), element(kinds, 1)]]))
-    }, result: |_, lambdas| {
-        Ok(types::array(lambdas.first().cloned().unwrap_or(DataType::Null)))
-    }, run: zip_with },
-    Lambda { name: internal::SORT_BY, values: ARRAY, lambdas: 1, parameters: |_, kinds| {
-        Ok(Parameters::Known(vec![vec![element(kinds, 0), element(kinds, 0)]]))
-    }, result: |values, _| Ok(values.first().cloned().unwrap_or(DataType::Null)), run: sort_by },
+    Lambda {
+        name: "all_match",
+        values: ARRAY,
+        lambdas: 1,
+        parameters: one,
+        result: matched,
+        run: |call| judged(call, |verdicts| verdicts.all(Some(false))),
+    },
+    Lambda {
+        name: "any_match",
+        values: ARRAY,
+        lambdas: 1,
+        parameters: one,
+        result: matched,
+        run: |call| judged(call, |verdicts| verdicts.any(Some(true))),
+    },
+    Lambda {
+        name: "none_match",
+        values: ARRAY,
+        lambdas: 1,
+        parameters: one,
+        result: matched,
+        run: |call| judged(call, |verdicts| verdicts.any(Some(true)).map(|it| !it)),
+    },
+    Lambda {
+        name: "filter",
+        values: ARRAY,
+        lambdas: 1,
+        parameters: one,
+        result: |values, lambdas| {
+            truth(lambdas)?;
+            Ok(values.first().cloned().unwrap_or(DataType::Null))
+        },
+        run: filter,
+    },
+    Lambda {
+        name: "transform",
+        values: ARRAY,
+        lambdas: 1,
+        parameters: one,
+        result: |_, lambdas| Ok(types::array(lambdas.first().cloned().unwrap_or(DataType::Null))),
+        run: |call| {
+            let flat = Flat::of(call, 0)?;
+            let out = call.evaluate(0, std::slice::from_ref(&flat.elements), &flat.owners())?;
+            flat.list(out)
+        },
+    },
+    Lambda {
+        name: "zip_with",
+        values: &[Kind::Array, Kind::Array],
+        lambdas: 1,
+        parameters: |_, kinds| {
+            Ok(Parameters::Known(vec![vec![element(kinds, 0), element(kinds, 1)]]))
+        },
+        result: |_, lambdas| Ok(types::array(lambdas.first().cloned().unwrap_or(DataType::Null))),
+        run: zip_with,
+    },
+    Lambda {
+        name: internal::SORT_BY,
+        values: ARRAY,
+        lambdas: 1,
+        parameters: |_, kinds| {
+            Ok(Parameters::Known(vec![vec![element(kinds, 0), element(kinds, 0)]]))
+        },
+        result: |values, _| Ok(values.first().cloned().unwrap_or(DataType::Null)),
+        run: sort_by,
+    },
 ];
 
 fn one(_: usize, kinds: &Kinds) -> Result<Parameters> {
@@ -173,7 +214,9 @@ fn zip_with(call: &Call<'_>) -> Result<ArrayRef> {
         let mut places = Vec::new();
         let mut from = 0;
         for (own, length) in flat.lengths.iter().zip(&lengths) {
-            places.extend((0..*length).map(|n| (n < *own).then(|| u64::try_from(from + n).ok()).flatten()));
+            places.extend(
+                (0..*length).map(|n| (n < *own).then(|| u64::try_from(from + n).ok()).flatten()),
+            );
             from += own;
         }
         Ok(compute::take(&flat.elements, &UInt64Array::from(places), None)?)

@@ -19,54 +19,77 @@ use crate::{
 const MAP: &[Kind] = &[Kind::Map];
 
 pub(super) static ALL: &[Lambda] = &[
-    Lambda { name: "map_filter", values: MAP, lambdas: 1, parameters, result: |values, lambdas| {
-        truth(lambdas)?;
-        Ok(values.first().cloned().unwrap_or(DataType::Null))
-    }, run: |call| {
-        let flat = Flat::of(call)?;
-        let keep = call.test(0, &[flat.keys.clone(), flat.values.clone()], &flat.owners())?;
-        let mut from = 0;
-        let lengths = flat
-            .lengths
-            .iter()
-            .map(|length| {
-                let range = from..from + length;
-                from += length;
-                range.filter(|at| keep.is_valid(*at) && keep.value(*at)).count()
-            })
-            .collect();
-        let keys = compute::filter(&flat.keys, &keep)?;
-        let values = compute::filter(&flat.values, &keep)?;
-        maps::map_of(call.result, &keys, &values, lengths, flat.valid)
-    } },
-    Lambda { name: "transform_keys", values: MAP, lambdas: 1, parameters, result: |values, lambdas| {
-        let value = maps::value_type(values)?;
-        Ok(types::map(lambdas.first().cloned().unwrap_or(DataType::Null), value))
-    }, run: |call| {
-        let flat = Flat::of(call)?;
-        let keys = call.evaluate(0, &[flat.keys.clone(), flat.values.clone()], &flat.owners())?;
-        if keys.null_count() > 0 {
-            return Err(call.fail("map key cannot be null"));
-        }
-        let rows = arrays::comparable(&keys)?;
-        let mut from = 0;
-        for length in &flat.lengths {
-            let mut seen = std::collections::HashSet::new();
-            if (from..from + length).any(|at| !seen.insert(rows.row(at))) {
-                return Err(call.fail("duplicate map keys are not allowed"));
+    Lambda {
+        name: "map_filter",
+        values: MAP,
+        lambdas: 1,
+        parameters,
+        result: |values, lambdas| {
+            truth(lambdas)?;
+            Ok(values.first().cloned().unwrap_or(DataType::Null))
+        },
+        run: |call| {
+            let flat = Flat::of(call)?;
+            let keep = call.test(0, &[flat.keys.clone(), flat.values.clone()], &flat.owners())?;
+            let mut from = 0;
+            let lengths = flat
+                .lengths
+                .iter()
+                .map(|length| {
+                    let range = from..from + length;
+                    from += length;
+                    range.filter(|at| keep.is_valid(*at) && keep.value(*at)).count()
+                })
+                .collect();
+            let keys = compute::filter(&flat.keys, &keep)?;
+            let values = compute::filter(&flat.values, &keep)?;
+            maps::map_of(call.result, &keys, &values, lengths, flat.valid)
+        },
+    },
+    Lambda {
+        name: "transform_keys",
+        values: MAP,
+        lambdas: 1,
+        parameters,
+        result: |values, lambdas| {
+            let value = maps::value_type(values)?;
+            Ok(types::map(lambdas.first().cloned().unwrap_or(DataType::Null), value))
+        },
+        run: |call| {
+            let flat = Flat::of(call)?;
+            let keys =
+                call.evaluate(0, &[flat.keys.clone(), flat.values.clone()], &flat.owners())?;
+            if keys.null_count() > 0 {
+                return Err(call.fail("map key cannot be null"));
             }
-            from += length;
-        }
-        maps::map_of(call.result, &keys, &flat.values, flat.lengths, flat.valid)
-    } },
-    Lambda { name: "transform_values", values: MAP, lambdas: 1, parameters, result: |values, lambdas| {
-        let key = maps::key_type(values)?;
-        Ok(types::map(key, lambdas.first().cloned().unwrap_or(DataType::Null)))
-    }, run: |call| {
-        let flat = Flat::of(call)?;
-        let values = call.evaluate(0, &[flat.keys.clone(), flat.values.clone()], &flat.owners())?;
-        maps::map_of(call.result, &flat.keys, &values, flat.lengths, flat.valid)
-    } },
+            let rows = arrays::comparable(&keys)?;
+            let mut from = 0;
+            for length in &flat.lengths {
+                let mut seen = std::collections::HashSet::new();
+                if (from..from + length).any(|at| !seen.insert(rows.row(at))) {
+                    return Err(call.fail("duplicate map keys are not allowed"));
+                }
+                from += length;
+            }
+            maps::map_of(call.result, &keys, &flat.values, flat.lengths, flat.valid)
+        },
+    },
+    Lambda {
+        name: "transform_values",
+        values: MAP,
+        lambdas: 1,
+        parameters,
+        result: |values, lambdas| {
+            let key = maps::key_type(values)?;
+            Ok(types::map(key, lambdas.first().cloned().unwrap_or(DataType::Null)))
+        },
+        run: |call| {
+            let flat = Flat::of(call)?;
+            let values =
+                call.evaluate(0, &[flat.keys.clone(), flat.values.clone()], &flat.owners())?;
+            maps::map_of(call.result, &flat.keys, &values, flat.lengths, flat.valid)
+        },
+    },
 ];
 
 fn parameters(_: usize, kinds: &Kinds) -> Result<Parameters> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::{
-        array::{Array, ArrayRef, UInt64Array},
+        array::{ArrayRef, UInt64Array},
         compute,
         datatypes::{DataType, Field, FieldRef},
     },
@@ -143,9 +143,9 @@ impl HigherOrderUDFImpl for Known {
             Parameters::Known(all) => {
                 LambdaParametersProgress::Complete(all.into_iter().map(named).collect())
             }
-            Parameters::Partly(all) => LambdaParametersProgress::Partial(
-                all.into_iter().map(|it| it.map(named)).collect(),
-            ),
+            Parameters::Partly(all) => {
+                LambdaParametersProgress::Partial(all.into_iter().map(|it| it.map(named)).collect())
+            }
         })
     }
 

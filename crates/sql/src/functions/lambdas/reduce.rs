@@ -42,7 +42,9 @@ fn parameters(step: usize, kinds: &Kinds) -> Result<Parameters> {
 
 fn run(call: &Call<'_>) -> Result<ArrayRef> {
     let flat = Flat::of(call, 0)?;
-    let Some((_, kind)) = call.lambdas.first() else { return Err(call.fail("a lambda is missing")) };
+    let Some((_, kind)) = call.lambdas.first() else {
+        return Err(call.fail("a lambda is missing"));
+    };
     let start = call.value(1)?;
     let kind = common_of_two(start.data_type(), kind).unwrap_or_else(|| kind.clone());
     let mut state = cast::cast(start, &kind, false)?;
@@ -69,8 +71,7 @@ fn run(call: &Call<'_>) -> Result<ArrayRef> {
             .iter()
             .map(|row| starts.get(*row).and_then(|from| u64::try_from(from + step).ok()))
             .collect();
-        let params =
-            [compute::take(&state, &of, None)?, compute::take(&flat.elements, &at, None)?];
+        let params = [compute::take(&state, &of, None)?, compute::take(&flat.elements, &at, None)?];
         let made = cast::cast(&call.evaluate(0, &params, &of)?, &kind, false)?;
         if active.len() == state.len() {
             state = made;
