@@ -20,8 +20,9 @@
     )
 )]
 
-mod inflate;
 mod key;
+mod mention;
+mod portions;
 mod scan;
 mod source;
 mod table;
@@ -32,6 +33,7 @@ mod wanted;
 
 pub use crate::{
     key::HIDDEN,
+    mention::mentions,
     scan::{Fault, Progress},
     source::Source,
     table::LogFiles,

@@ -1,7 +1,7 @@
 //! Reading files on every core: each takes the next file when it is done with one.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -23,16 +23,20 @@ use datafusion::{
         streaming::PartitionStream,
     },
 };
-use futures::{StreamExt as _, stream};
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use object_store::ObjectStoreExt as _;
 use tokio::{
+    runtime::Handle,
     sync::mpsc::{self, Receiver, Sender},
     task::spawn_blocking,
 };
-use views::{Decoder, Text, View};
+use views::{Decoder, Malformed, Text, View};
 
 use crate::{
-    inflate,
+    portions::{Portion, Portions, WHOLE_MAX, whole},
     source::Source,
     walk::{File, Found, walk},
     wanted::Wanted,
@@ -103,6 +107,30 @@ pub(crate) struct Partition {
     pub(crate) runs: AtomicUsize,
 }
 
+/// The bytes of a file: those of a large one come bit by bit.
+enum Body {
+    Whole(bytes::Bytes),
+    Stream(BoxStream<'static, object_store::Result<bytes::Bytes>>),
+}
+
+/// A stream for who can wait: on a thread of its own, never on one that drives others.
+struct Blocking {
+    stream: BoxStream<'static, object_store::Result<bytes::Bytes>>,
+    bytes: bytes::Bytes,
+}
+
+impl io::Read for Blocking {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.bytes.is_empty() {
+            match Handle::current().block_on(self.stream.next()) {
+                Some(bytes) => self.bytes = bytes.map_err(io::Error::other)?,
+                None => return Ok(0),
+            }
+        }
+        io::Read::read(&mut bytes::Buf::reader(&mut self.bytes), into)
+    }
+}
+
 /// What a task takes from file to file.
 struct Desk {
     decoder: Decoder,
@@ -165,10 +193,10 @@ impl Scan {
         }
         let mut desk = Desk { decoder, room: Vec::new(), seen: 0 };
         while let Some(fetched) = fetched.next().await {
-            let Some((file, bytes)) = fetched? else { continue };
+            let Some((file, body)) = fetched? else { continue };
             let (scan, sender) = (Arc::clone(&self), sender.clone());
             let decode = spawn_blocking(move || {
-                let goes_on = scan.decode(&file, &bytes, &mut desk, &sender);
+                let goes_on = scan.decode(&file, body, &mut desk, &sender);
                 (goes_on, desk)
             });
             let (goes_on, kept) =
@@ -182,28 +210,30 @@ impl Scan {
     }
 
     /// The bytes of a file; none when it cannot be read, which is told.
-    async fn fetch(&self, found: Found) -> Result<Option<(File, bytes::Bytes)>> {
+    async fn fetch(&self, found: Found) -> Result<Option<(File, Body)>> {
         let file = found.map_err(|it| DataFusionError::ObjectStore(Box::new(it)))?;
         self.progress.found.fetch_add(1, Ordering::Relaxed);
         self.progress.found_bytes.fetch_add(file.meta.size, Ordering::Relaxed);
-        if file.meta.size > inflate::SIZE_MAX as u64 {
-            self.tell(&file, format!("it has more than {} bytes", inflate::SIZE_MAX))?;
-            return Ok(None);
-        }
         let got = async {
             let got = file.store.get(&file.meta.location).await?;
             let has_changed = match (&got.meta.e_tag, &file.meta.e_tag) {
                 (Some(now), Some(then)) => now != then,
                 _ => got.meta.size != file.meta.size,
             };
-            Ok((got.bytes().await?, has_changed))
+            let is_small = got.meta.size <= WHOLE_MAX as u64;
+            let body = if is_small {
+                Body::Whole(got.bytes().await?)
+            } else {
+                Body::Stream(got.into_stream())
+            };
+            Ok((body, has_changed))
         };
         match got.await {
-            Ok((bytes, has_changed)) => {
+            Ok((body, has_changed)) => {
                 if has_changed {
                     self.tell(&file, "it has changed since it was listed".to_owned())?;
                 }
-                Ok(Some((file, bytes)))
+                Ok(Some((file, body)))
             }
             Err(object_store::Error::NotFound { .. }) => {
                 self.tell(&file, "it has vanished since it was listed".to_owned())?;
@@ -220,13 +250,46 @@ impl Scan {
     fn decode(
         &self,
         file: &File,
-        bytes: &[u8],
+        body: Body,
         desk: &mut Desk,
         sender: &Sender<Result<RecordBatch>>,
     ) -> Result<bool> {
-        let Desk { decoder, room, seen } = desk;
-        let (text, fault) = inflate::text(bytes, room);
-        let mut text = Text::new(&text);
+        let Desk { decoder, room, .. } = desk;
+        let mut goes_on = true;
+        match body {
+            Body::Whole(bytes) => {
+                if let Some(portion) = whole(&bytes, room) {
+                    goes_on = self.decode_portion(file, &portion, decoder, sender)?;
+                } else {
+                    let mut portions = Portions::new(&*bytes);
+                    while goes_on && let Some(portion) = portions.next() {
+                        goes_on = self.decode_portion(file, &portion, decoder, sender)?;
+                    }
+                }
+            }
+            Body::Stream(stream) => {
+                let mut portions = Portions::new(Blocking { stream, bytes: bytes::Bytes::new() });
+                while goes_on && let Some(portion) = portions.next() {
+                    goes_on = self.decode_portion(file, &portion, decoder, sender)?;
+                }
+            }
+        }
+        self.progress.files.fetch_add(1, Ordering::Relaxed);
+        self.progress.bytes.fetch_add(file.meta.size, Ordering::Relaxed);
+        self.progress.records.fetch_add(desk.decoder.seen() - desk.seen, Ordering::Relaxed);
+        desk.seen = desk.decoder.seen();
+        Ok(goes_on)
+    }
+
+    /// Decodes a part of a file. False when nobody listens any more, or no more is wanted.
+    fn decode_portion(
+        &self,
+        file: &File,
+        portion: &Portion<'_>,
+        decoder: &mut Decoder,
+        sender: &Sender<Result<RecordBatch>>,
+    ) -> Result<bool> {
+        let mut text = Text::new(&portion.text);
         let mut goes_on = true;
         while goes_on {
             goes_on = decoder.fill(&mut text, BATCH);
@@ -238,19 +301,16 @@ impl Scan {
                 }
             }
         }
-        self.progress.files.fetch_add(1, Ordering::Relaxed);
-        self.progress.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.progress.records.fetch_add(decoder.seen() - *seen, Ordering::Relaxed);
-        *seen = decoder.seen();
-        if let Some(reason) = fault {
-            self.tell(file, reason)?;
+        if let Some(reason) = &portion.fault {
+            self.tell(file, reason.clone())?;
         } else if let Some(first) = text.faults().first() {
+            let first = Malformed { line: first.line + portion.lines, ..first.clone() };
             let others = text.faulty() - 1;
             let others =
                 if others > 0 { format!(", and {others} more faults") } else { String::new() };
             self.tell(file, format!("{first}{others}"))?;
         }
-        Ok(!sender.is_closed())
+        Ok(!sender.is_closed() && !decoder.is_done())
     }
 
     /// Adds the hidden columns, and puts all in the plan's order.

@@ -48,11 +48,14 @@ impl fmt::Debug for LogFiles {
 
 impl LogFiles {
     /// The records of `sources` as `view` shows them, and of the [`HIDDEN`] columns those that
-    /// `mentioned` says the query speaks of: in a table they stand behind all others and would show
-    /// up in `*`.
+    /// `mentioned` says the query speaks of (see [`crate::mentions`]): in a table they stand behind
+    /// all others and would show up in `*`. CloudTrail Lake has no partition columns.
     #[must_use]
     pub fn new(sources: Arc<[Source]>, view: View, mentioned: impl Fn(&str) -> bool) -> Self {
-        let hidden: Vec<_> = HIDDEN.into_iter().filter(|it| mentioned(it)).collect();
+        let hidden: Vec<_> = HIDDEN
+            .into_iter()
+            .filter(|it| (view == View::Athena || it.starts_with('$')) && mentioned(it))
+            .collect();
         let mut fields: Vec<_> =
             view.schema().fields().iter().map(|it| it.as_ref().clone()).collect();
         fields.extend(hidden.iter().map(|it| field(it)));

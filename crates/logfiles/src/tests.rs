@@ -262,7 +262,7 @@ async fn what_is_broken_is_told_and_the_rest_is_read() {
     let mut told: Vec<_> = heard.faults.iter().map(ToString::to_string).collect();
     told.sort();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains(&broken) && told[0].contains("cannot be inflated"), "{told:?}");
+    assert!(told[0].contains(&broken) && told[0].contains("cannot be read to its end"), "{told:?}");
     assert!(told[1].contains(&second) && told[1].contains("it is no value at line 1"), "{told:?}");
     let error = query(source(), View::Lake, true, sql).await.err().unwrap();
     assert!(error.to_string().contains("202603"), "{error}");

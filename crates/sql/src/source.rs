@@ -208,9 +208,7 @@ fn one_select(tokens: &[TokenWithSpan]) -> Result<(), Error> {
         .map(|it| &it.token)
         .find(|it| !matches!(it, Token::Whitespace(_) | Token::LParen));
     match first {
-        Some(Token::Word(word))
-            if matches!(word.keyword, K::SELECT | K::WITH | K::VALUES | K::TABLE) =>
-        {
+        Some(Token::Word(word)) if matches!(word.keyword, K::SELECT | K::WITH | K::VALUES) => {
             Ok(())
         }
         Some(Token::Word(word)) if word.keyword != K::NoKeyword => {

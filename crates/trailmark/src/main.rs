@@ -18,6 +18,8 @@ mod identities;
 mod ledger_tree;
 mod notifications;
 mod prove;
+mod query;
+mod s3;
 mod serve;
 mod tail;
 mod verify;
@@ -55,6 +57,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tail(options) => tail::run(options).await,
         Command::Check(options) => check::run(options).await,
         Command::Verify(options) => verify::run(options).await,
+        Command::Query(options) => query::run(options).await,
         Command::Prove(options) => prove::run(&options),
         Command::Erase(options) => erase::run(&options),
         Command::VerifyProof(options) => verify_proof::run(&options),

@@ -21,11 +21,8 @@ use integrity::{
     },
 };
 
-use crate::{
-    cli::Verify,
-    verify::{progress::Progress, source::Source},
-    words::data,
-};
+pub(crate) use crate::verify::progress::Progress;
+use crate::{cli::Verify, verify::source::Source, words::data};
 
 /// Runs `trailmark verify`.
 pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {

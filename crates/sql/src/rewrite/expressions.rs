@@ -289,7 +289,7 @@ fn like(negated: bool, expr: Box<Expr>, pattern: Box<Expr>, escape: Option<Expr>
         },
         _ => None,
     };
-    let translated = match (literal(&pattern), escape.as_ref().map(|it| literal(it))) {
+    let translated = match (literal(&pattern), escape.as_ref().map(literal)) {
         (Some(pattern), None) => Some(pattern.replace('\\', "\\\\")),
         (Some(pattern), Some(Some(escape))) => {
             let escape = escape.chars().next();

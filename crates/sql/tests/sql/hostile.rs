@@ -1,10 +1,14 @@
 //! Texts that mean harm: too deep, too long, too large, too slow.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use trailmark_sql::{Error, Limits};
+use proptest::prelude::*;
+use trailmark_sql::{Engine, Error, Limits, Settings};
 
-use super::records::ask_with;
+use super::records::{ask, ask_in, ask_with};
 
 /// Room for any text, so that other bounds are met.
 fn long() -> Limits {
@@ -53,6 +57,21 @@ fn time_is_bounded() {
     // The clock of these tests stands still: what is over before it begins shows the bound.
     let limits = Limits { time: Duration::ZERO, ..Limits::default() };
     assert_eq!(ask_with("SELECT 1", limits), Err(Error::TimedOut { seconds: 0 }));
+}
+
+#[test]
+fn a_query_that_would_run_for_years_is_ended() {
+    let engine = Engine::new(&Settings::default(), Arc::new(ambient::SystemClock)).unwrap();
+    let mut session = engine.session();
+    session.limits(Limits { time: Duration::from_secs(1), ..Limits::default() });
+    let ten = "(VALUES 1,2,3,4,5,6,7,8,9,10)";
+    let many: Vec<String> = (0..14).map(|n| format!("{ten} t{n}(x)")).collect();
+    let started = Instant::now();
+    for select in ["sum(t0.x * t13.x)", "max(concat(cast(t0.x AS varchar), 'x'))"] {
+        let said = ask_in(&session, &format!("SELECT {select} FROM {}", many.join(", ")));
+        assert_eq!(said, Err(Error::TimedOut { seconds: 1 }));
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -119,5 +138,94 @@ fn no_function_reads_a_file() {
     ] {
         let said = ask_with(sql, Limits::default());
         assert!(said.as_ref().is_err_and(Error::is_refusal), "{sql}: {said:?}");
+    }
+}
+
+/// Words that a query may be made of.
+const WORDS: [&str; 64] = [
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "eds",
+    "eventname",
+    "useridentity",
+    ".",
+    "arn",
+    "(",
+    ")",
+    ",",
+    "*",
+    "'x'",
+    "1",
+    "->",
+    "x",
+    "[",
+    "]",
+    "ARRAY",
+    "MAP",
+    "CAST",
+    "AS",
+    "json",
+    "varchar",
+    "UNNEST",
+    "CROSS JOIN",
+    "LEFT JOIN",
+    "ON",
+    "true",
+    "WITH ORDINALITY",
+    "t",
+    "GROUP BY",
+    "ORDER BY",
+    "HAVING",
+    "UNION ALL",
+    "VALUES",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "END",
+    "IN",
+    "BETWEEN",
+    "AND",
+    "OR",
+    "NOT",
+    "LIKE",
+    "ESCAPE",
+    "IS NULL",
+    "=",
+    "<",
+    "+",
+    "-",
+    "||",
+    "count",
+    "filter",
+    "element_at",
+    "json_extract",
+    "date_trunc",
+    "'day'",
+    "eventtime",
+    "interval '1' day",
+    "\"",
+    "--",
+    "\u{e9}",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_row_of_words_is_a_fault_of_ours(words in prop::collection::vec(0..WORDS.len(), 1..24)) {
+        let words: Vec<&str> = words.into_iter().map(|it| WORDS[it]).collect();
+        for start in ["SELECT", "SELECT * FROM eds,", "SELECT eventname, ", "WITH t AS ("] {
+            let said = ask(&format!("{start} {}", words.join(" ")));
+            prop_assert!(!matches!(said, Err(Error::Internal(_))), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_fault_of_ours(text in "\\PC{0,200}") {
+        let said = ask(&text);
+        prop_assert!(!matches!(said, Err(Error::Internal(_))), "{said:?}");
+        let said = ask(&format!("SELECT json_extract('{{}}', '{}')", text.replace('\'', "''")));
+        prop_assert!(!matches!(said, Err(Error::Internal(_))), "{said:?}");
     }
 }

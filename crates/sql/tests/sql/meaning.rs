@@ -403,3 +403,65 @@ fn a_query_is_explained_and_names_its_tables() {
     let tables = runtime.block_on(session.tables_of(&format!("WITH x AS (SELECT 1) SELECT * FROM x, \"aws:cloudtrail\".\"{STORE}\" JOIN Logs USING (eventid)")));
     assert_eq!(tables, Ok(vec![format!("aws:cloudtrail.{STORE}"), "logs".to_owned()]));
 }
+
+/// Shapes that are met in the field, each of which must at least run.
+#[test]
+fn queries_of_the_field_run() {
+    let mut failed = Vec::new();
+    for sql in [
+        "SELECT approx_distinct(useridentity.arn), min(eventtime), max(eventtime) FROM eds",
+        "SELECT date_trunc('hour', eventtime) AS hour, count(*) AS n FROM eds GROUP BY 1 ORDER BY 2 DESC",
+        "SELECT date_trunc('hour', from_iso8601_timestamp(eventtime)) AS hour_bucket, userIdentity.arn, COUNT(*) AS read_count FROM cloudtrail_logs GROUP BY date_trunc('hour', from_iso8601_timestamp(eventtime)), userIdentity.arn HAVING read_count > 0 ORDER BY hour_bucket ASC",
+        "SELECT eventname, count(DISTINCT useridentity.arn) FROM cloudtrail_logs GROUP BY eventname HAVING count(*) > 1",
+        "SELECT array_join(array_agg(DISTINCT eventname ORDER BY eventname), ',') FROM cloudtrail_logs",
+        "SELECT split_part(useridentity.arn, '/', 2), element_at(split(useridentity.principalid, ':'), 2), regexp_extract(useridentity.arn, 'assumed-role/([^/]+)', 1) FROM cloudtrail_logs",
+        "SELECT row_number() OVER (PARTITION BY useridentity.arn ORDER BY eventtime) AS rn, * FROM cloudtrail_logs",
+        "WITH a AS (SELECT json_extract_scalar(responseelements, '$.credentials.accessKeyId') AS k FROM cloudtrail_logs WHERE eventname = 'AssumeRole') SELECT l.eventname FROM cloudtrail_logs l JOIN a ON l.useridentity.accesskeyid = a.k",
+        "SELECT SUM(CASE WHEN readonly = true THEN 1 ELSE 0 END) AS r, SUM(CASE WHEN readonly THEN 0 ELSE 1 END) w FROM eds",
+        "SELECT DATE_TRUNC('day', eventTime) AS \"day\", COUNT(*) AS \"Event Count\" FROM eds WHERE eventTime >= timestamp '2022-05-01 00:00:00' GROUP BY 1 ORDER BY \"Event Count\" DESC",
+        "SELECT eventSource, eventName, userIdentity.arn, COUNT(*) as call_count FROM cloudtrail_logs WHERE eventName LIKE 'Delete%' GROUP BY eventSource, eventName, userIdentity.arn HAVING call_count > 0",
+        "SELECT json_extract_scalar(element_at(requestParameters,'PublicAccessBlockConfiguration'),'$.RestrictPublicBuckets') FROM eds",
+        "SELECT json_array_get(element_at(requestParameters,'evaluations'), 0) FROM eds",
+        "SELECT map_values(cast(json_extract(json_parse(eventJson),'$.requestParameters') as map(varchar, json))) AS v FROM eds WHERE requestParameters IS NOT NULL",
+        "SELECT transform(filter(cast(json_extract(eventJson, '$.requestParameters.evaluations') as array(json)), p -> cast(json_extract(p,'$.complianceType') as varchar)='COMPLIANT'), f -> json_extract(f,'$.n')) FROM eds",
+        "SELECT element_at(eventContext.tagContext.principalTags, 'team'), eventcontext.requestcontext['aws:x'] FROM eds WHERE eventcontext IS NOT NULL",
+        "SELECT * FROM eds LIMIT 3",
+        "SELECT eds.* FROM eds ORDER BY eventTime DESC LIMIT 3",
+        "SELECT count(*) FROM eds WHERE NOT (errorcode IS NULL OR errorcode = '') AND sourceipaddress NOT LIKE '%.amazonaws.com'",
+        "SELECT useridentity.sessioncontext.attributes.mfaauthenticated AS mfa, count(1) FROM eds GROUP BY useridentity.sessioncontext.attributes.mfaauthenticated",
+        "SELECT eventName, eventTime FROM eds WHERE eventTime > date_add('day', -30, timestamp '2023-02-01 00:00:00') AND errorCode IN ('AccessDenied', 'UnauthorizedOperation', 'Client.UnauthorizedOperation')",
+        "SELECT coalesce(errorcode, 'none') AS code, histogram(awsregion) FROM eds GROUP BY coalesce(errorcode, 'none')",
+        "SELECT eventname FROM eds WHERE cardinality(map_keys(requestparameters)) > 1 AND contains(map_keys(requestparameters), 'bucketName')",
+        "SELECT day_of_week(eventTime) AS weekday, COUNT(*) FROM eds GROUP BY day_of_week(eventTime) ORDER BY day_of_week(eventTime)",
+        "SELECT max_by(eventname, eventtime), useridentity.arn FROM eds GROUP BY useridentity.arn",
+        "SELECT a.eventname, b.eventname FROM eds a FULL OUTER JOIN eds b ON a.eventid = b.eventid",
+        "SELECT lag(eventtime) OVER w, lead(eventtime) OVER w FROM eds WINDOW w AS (PARTITION BY eventsource ORDER BY eventtime)",
+        "SELECT eventname, count(*) FROM eds GROUP BY GROUPING SETS ((eventname), ())",
+        "SELECT eventname, awsregion, count(*) FROM eds GROUP BY CUBE (eventname, awsregion)",
+        "VALUES 1, 2",
+        "(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1",
+        "SELECT eventtime AT TIME ZONE 'Europe/Berlin' FROM eds",
+        "SELECT useridentity FROM eds WHERE useridentity.type = 'Root'",
+        "SELECT count(*) AS \"order\", eventsource AS \"group\" FROM eds GROUP BY eventsource",
+        "SELECT eventname FROM eds WHERE eventname = '?'",
+        "SELECT date_diff('day', min(eventtime), max(eventtime)) FROM eds",
+        "SELECT eventname FROM eds WHERE eventtime >= cast('2023-01-01' AS timestamp) AND cast(eventtime AS date) < current_date",
+        "SELECT json_format(cast(requestparameters AS json)) FROM eds",
+        "SELECT try(cast(element_at(additionaleventdata, 'bytesTransferredOut') AS bigint)) FROM eds",
+        "SELECT sum(cast(additionalEventData.bytesTransferredOut AS BIGINT)) FROM cloudtrail_logs",
+        "SELECT eventname FROM eds, LATERAL (SELECT 1 AS one) x",
+        "SELECT DISTINCT useridentity.arn FROM eds ORDER BY useridentity.arn",
+        "SELECT eventname FROM eds ORDER BY lower(eventname), eventtime DESC",
+        "SELECT eventname AS name FROM eds GROUP BY eventname ORDER BY count(*) DESC, eventname",
+        "SELECT eventname e FROM eds WHERE eventname IN ('a') AND readonly IN (true, false)",
+        "SELECT regexp_like(eventname, '^(Get|List)') AS r, count(*) FROM eds GROUP BY 1",
+        "SELECT any_match(resources, r -> r.arn = 'x') FROM cloudtrail_logs",
+        "SELECT (SELECT count(*) FROM UNNEST(ARRAY[1, 2]) AS u(x))",
+        "SELECT reduce(map_values(requestparameters), '', (s, x) -> s || coalesce(x, ''), s -> s) FROM eds",
+    ] {
+        if let Err(error) = ask(sql) {
+            failed.push(format!("{sql}\n    {error}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}

@@ -15,15 +15,12 @@ use integrity::{
     verify::{Address, DigestObject, Listed, LogFileCheck, Place, Scope},
 };
 use object_store::{
-    Attribute, ClientOptions, ObjectStore, ObjectStoreExt as _,
-    aws::{AmazonS3, AmazonS3Builder, resolve_bucket_region},
+    Attribute, ObjectStore, ObjectStoreExt as _,
+    aws::{AmazonS3, AmazonS3Builder},
     path::Path,
 };
 
-use crate::{
-    cli::Verify,
-    credentials::{Credentials, region},
-};
+use crate::{cli::Verify, s3};
 
 /// A folder or a bucket.
 #[derive(Debug)]
@@ -233,38 +230,8 @@ fn stream_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Optio
 impl Bucket {
     async fn open(rest: &str, options: &Verify) -> anyhow::Result<Self> {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
-        let endpoint = options
-            .endpoint_url
-            .clone()
-            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
-            .or_else(|| variable("AWS_ENDPOINT_URL"));
-        let mut builder = AmazonS3Builder::from_env();
-        if options.no_sign_request {
-            builder = builder.with_skip_signature(true);
-        } else if let Some(key) = Credentials::of_environment()? {
-            builder = builder.with_access_key_id(key.id).with_secret_access_key(key.secret);
-            if let Some(token) = key.token {
-                builder = builder.with_token(token);
-            }
-        } else if !CREDENTIALS.iter().any(|it| variable(it).is_some()) {
-            return Err(anyhow!(
-                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
-                 or give --no-sign-request"
-            ));
-        }
-        if let Some(endpoint) = &endpoint {
-            builder = builder
-                .with_endpoint(endpoint)
-                .with_allow_http(true)
-                .with_region(region().unwrap_or_else(|| "us-east-1".to_owned()));
-        } else {
-            let region = match resolve_bucket_region(name, &ClientOptions::new()).await {
-                Ok(region) => region,
-                Err(error) => region().ok_or(error).context("cannot tell the bucket's region")?,
-            };
-            builder = builder.with_region(region);
-        }
+        let endpoint = s3::endpoint(options.endpoint_url.as_deref());
+        let builder = s3::builder(name, endpoint.as_deref(), options.no_sign_request).await?;
         let bucket = Self {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
@@ -390,12 +357,6 @@ fn regions(
     })
 }
 
-/// Any of these says that credentials come from a service.
-const CREDENTIALS: [&str; 3] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];
 /// How deep trails are looked for.
 const DEPTH_MAX: usize = 8;
 const DAY: i64 = 86_400;

@@ -64,6 +64,9 @@ pub(super) fn all() -> Vec<Arc<AggregateUDF>> {
     borrowed.chain(own).collect()
 }
 
+/// Begins an aggregate over arguments of these types, with a result of that type.
+type Start = fn(&[DataType], DataType) -> Result<Box<dyn Fold>>;
+
 /// An aggregate of ours.
 ///
 /// Its state is lists side by side, one for each of `state`'s types.
@@ -74,7 +77,7 @@ struct Own {
     takes: (usize, usize),
     result: fn(&[DataType]) -> Result<DataType>,
     state: fn(&[DataType]) -> Vec<DataType>,
-    start: fn(&[DataType], DataType) -> Result<Box<dyn Fold>>,
+    start: Start,
 }
 
 /// What an aggregate keeps, row by row or state by state.

@@ -108,10 +108,12 @@ fn concat_type(args: &[DataType]) -> Result<DataType> {
     Ok(found)
 }
 
+/// Where the elements of a row lie.
+type Ranges = Box<dyn Fn(usize) -> Option<std::ops::Range<usize>>>;
+
 fn concat_arrays(call: &Call<'_>) -> Result<ArrayRef> {
     let DataType::List(field) = call.result else { return Err(call.fail("no array to make")) };
-    let mut sources: Vec<(ArrayRef, Box<dyn Fn(usize) -> Option<std::ops::Range<usize>>>)> =
-        Vec::new();
+    let mut sources: Vec<(ArrayRef, Ranges)> = Vec::new();
     for at in 0..call.len() {
         if matches!(call.kind(at), DataType::List(_)) {
             let list = call.list(at)?;

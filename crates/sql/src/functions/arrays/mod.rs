@@ -40,12 +40,9 @@ const OWN: &[Scalar] = &[
     fixed("array_position", &[Kind::Array, Kind::Any], scalar::bigint, |call| {
         let find = Finder::of(call)?;
         call.ints(|row| {
-            Ok(match find.places(row) {
-                None => None,
-                Some(mut found) => {
-                    Some(found.next().map_or(0, |at| i64::try_from(at + 1).unwrap_or(0)))
-                }
-            })
+            Ok(find
+                .places(row)
+                .map(|mut found| found.next().map_or(0, |at| i64::try_from(at + 1).unwrap_or(0))))
         })
     }),
     fixed("array_sort", &[Kind::Array], scalar::same, |call| {
