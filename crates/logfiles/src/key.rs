@@ -39,9 +39,10 @@ impl Facts {
     pub(crate) fn of(key: &str) -> Self {
         let mut facts = Self::default();
         let parts: Vec<&str> = key.split('/').collect();
+        facts.is_other = parts.iter().any(|it| SERVICES.contains(it));
         let family = parts.iter().rposition(|it| it.starts_with("CloudTrail"));
         if let Some(at) = family {
-            facts.is_other = parts.get(at).is_some_and(|it| OTHERS.contains(it));
+            facts.is_other |= parts.get(at).is_some_and(|it| OTHERS.contains(it));
             let part = |by: usize| parts.get(at + by).map(|it| (*it).to_owned());
             let number = |by: usize, digits: usize| part(by).filter(|it| is_number(it, digits));
             facts.account =
@@ -133,5 +134,16 @@ fn is_region(text: &str) -> bool {
         && begin.bytes().all(|it| it.is_ascii_lowercase() || it == b'-')
 }
 
-/// What lies beside log files and is none.
+/// Folders of an account that hold logs of other kinds.
+const SERVICES: [&str; 8] = [
+    "Config",
+    "GuardDuty",
+    "WAFLogs",
+    "elasticloadbalancing",
+    "network-firewall",
+    "redshift",
+    "vpcdnsquerylogs",
+    "vpcflowlogs",
+];
+/// What lies beside log files and is none. Aggregated events would be counted twice.
 const OTHERS: [&str; 3] = ["CloudTrail-Digest", "CloudTrail-Lake", "CloudTrail-Aggregated"];

@@ -9,10 +9,6 @@
 //! Start at [`LogFiles`].
 //! Spec: CloudTrail User Guide, "Finding your CloudTrail log files".
 
-#![allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "types and expressions of SQL are many, and most matches speak of a few"
-)]
 #![cfg_attr(
     test,
     allow(
@@ -24,8 +20,9 @@
     )
 )]
 
-mod inflate;
 mod key;
+mod mention;
+mod portions;
 mod scan;
 mod source;
 mod table;
@@ -36,6 +33,7 @@ mod wanted;
 
 pub use crate::{
     key::HIDDEN,
+    mention::mentions,
     scan::{Fault, Progress},
     source::Source,
     table::LogFiles,

@@ -1,16 +1,15 @@
 //! Log files as a table.
 
 use std::{
-    collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
 };
 
 use async_trait::async_trait;
 use datafusion::{
     arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
     catalog::{Session, TableProvider},
-    common::{DataFusionError, Result},
+    common::Result,
     datasource::TableType,
     logical_expr::{Expr, TableProviderFilterPushDown},
     physical_plan::{
@@ -24,7 +23,6 @@ use crate::{
     key::HIDDEN,
     scan::{Fault, OnFault, Partition, Progress, Scan},
     source::Source,
-    walk::walk,
     wanted::Wanted,
 };
 
@@ -50,11 +48,14 @@ impl fmt::Debug for LogFiles {
 
 impl LogFiles {
     /// The records of `sources` as `view` shows them, and of the [`HIDDEN`] columns those that
-    /// `mentioned` says the query speaks of: in a table they stand behind all others and would show
-    /// up in `*`.
+    /// `mentioned` says the query speaks of (see [`crate::mentions`]): in a table they stand behind
+    /// all others and would show up in `*`. CloudTrail Lake has no partition columns.
     #[must_use]
     pub fn new(sources: Arc<[Source]>, view: View, mentioned: impl Fn(&str) -> bool) -> Self {
-        let hidden: Vec<_> = HIDDEN.into_iter().filter(|it| mentioned(it)).collect();
+        let hidden: Vec<_> = HIDDEN
+            .into_iter()
+            .filter(|it| (view == View::Athena || it.starts_with('$')) && mentioned(it))
+            .collect();
         let mut fields: Vec<_> =
             view.schema().fields().iter().map(|it| it.as_ref().clone()).collect();
         fields.extend(hidden.iter().map(|it| field(it)));
@@ -119,13 +120,7 @@ impl TableProvider for LogFiles {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let wanted = Wanted::of(filters, self.view);
-        let mut files = VecDeque::new();
-        for source in self.sources.iter() {
-            let found = walk(source, &wanted).await;
-            files.extend(found.map_err(|it| DataFusionError::ObjectStore(Box::new(it)))?);
-        }
-        self.progress.found.fetch_add(files.len() as u64, Ordering::Relaxed);
+        let wanted = Arc::new(Wanted::of(filters, self.view));
         let all: Vec<usize> = (0..self.schema.fields().len()).collect();
         let projection = projection.unwrap_or(&all);
         let shown = self.view.columns().len();
@@ -134,22 +129,23 @@ impl TableProvider for LogFiles {
         let place = |wanted: &usize| columns.iter().chain(&hidden).position(|it| it == wanted);
         let order = projection.iter().filter_map(place).collect();
         let hidden = hidden.iter().filter_map(|it| self.hidden.get(it - shown).copied()).collect();
-        let tasks = session.config().target_partitions().min(files.len()).max(1);
+        let tasks = session.config().target_partitions().max(1);
         let schema = Arc::new(self.schema.project(projection)?);
         let scan = Arc::new(Scan {
+            sources: Arc::clone(&self.sources),
             view: self.view,
             columns,
             hidden,
             order,
             schema: Arc::clone(&schema),
-            filters: wanted.filters,
+            wanted,
             limit,
-            files: Mutex::new(files),
+            runs: Mutex::default(),
             progress: Arc::clone(&self.progress),
             on_fault: Arc::clone(&self.on_fault),
         });
-        let partitions =
-            (0..tasks).map(|_| Arc::new(Partition(Arc::clone(&scan))) as Arc<dyn PartitionStream>);
+        let partition = || Partition { scan: Arc::clone(&scan), runs: AtomicUsize::new(0) };
+        let partitions = (0..tasks).map(|_| Arc::new(partition()) as Arc<dyn PartitionStream>);
         let plan =
             StreamingTableExec::try_new(schema, partitions.collect(), None, [], false, None)?;
         Ok(Arc::new(plan))

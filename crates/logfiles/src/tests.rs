@@ -1,63 +1,69 @@
-//! Finding and reading log files, and published queries over them.
+//! Finding and reading log files.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::Write as _,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    path::Path,
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
-use datafusion::catalog::TableProvider;
+use datafusion::{
+    arrow::util::display::{ArrayFormatter, FormatOptions},
+    catalog::TableProvider as _,
+    common::DataFusionError,
+    prelude::{SessionConfig, SessionContext},
+};
 use flate2::{Compression, write::GzEncoder};
-use futures::TryStreamExt as _;
-use sql::{Engine, Limits, Named, Nulls, Tables, text};
+use object_store::{ObjectStoreExt as _, memory::InMemory};
 use tempfile::TempDir;
 use views::View;
 
 use crate::{Fault, LogFiles, Progress, Source};
 
-const ACCOUNT: &str = "123456789012";
-
-/// A folder of log files.
-struct House {
-    folder: TempDir,
+/// What a query gave, and what came of it.
+struct Heard {
+    /// Values of a row joined by blanks.
+    rows: Vec<String>,
+    faults: Vec<Fault>,
+    found: u64,
+    files: u64,
+    records: u64,
 }
 
-impl House {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+async fn query(
+    source: Source,
+    view: View,
+    is_strict: bool,
+    sql: &str,
+) -> Result<Heard, DataFusionError> {
+    let progress = Arc::new(Progress::default());
+    let faults = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&faults);
+    let table = LogFiles::new([source].into(), view, |it| sql.contains(it))
+        .counting(Arc::clone(&progress))
+        .telling(move |it| {
+            heard.lock().unwrap().push(it);
+            !is_strict
+        });
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+    context.register_table("logs", Arc::new(table))?;
+    let mut rows = Vec::new();
+    for batch in context.sql(sql).await?.collect().await? {
+        let options = FormatOptions::default().with_null("null");
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|it| ArrayFormatter::try_new(it, &options).unwrap())
+            .collect();
+        for row in 0..batch.num_rows() {
+            let values: Vec<_> = columns.iter().map(|it| it.value(row).to_string()).collect();
+            rows.push(values.join(" "));
+        }
     }
-
-    fn put(&self, key: &str, bytes: &[u8]) {
-        let path = self.folder.path().join(key);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    /// A log file of a day, with one record for each name.
-    fn day(&self, region: &str, day: &str, names: &[&str]) {
-        let (slashes, compact) = (day.replace('-', "/"), day.replace('-', ""));
-        let key = format!(
-            "AWSLogs/{ACCOUNT}/CloudTrail/{region}/{slashes}/{ACCOUNT}_CloudTrail_{region}_{compact}T1200Z_abcdefghijklmnop.json.gz"
-        );
-        let record = |name: &&str| {
-            format!(
-                r#"{{"eventName":"{name}","eventTime":"{day}T11:58:00Z","awsRegion":"{region}","recipientAccountId":"{ACCOUNT}","userIdentity":{{"arn":"arn:{name}"}},"requestParameters":{{"bucketName":"b-{name}"}}}}"#
-            )
-        };
-        let records: Vec<_> = names.iter().map(record).collect();
-        self.put(&key, &gzip(&format!(r#"{{"Records":[{}]}}"#, records.join(","))));
-    }
-
-    async fn query(&self, query: &str) -> Heard {
-        ask(&[self.folder.path().to_owned()], query)
-            .await
-            .unwrap_or_else(|error| panic!("{query}: {error}"))
-    }
+    let faults = std::mem::take(&mut *faults.lock().unwrap());
+    let told = |it: &std::sync::atomic::AtomicU64| it.load(Ordering::Relaxed);
+    let (found, files) = (told(&progress.found), told(&progress.files));
+    Ok(Heard { rows, faults, found, files, records: told(&progress.records) })
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -66,209 +72,247 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-#[derive(Debug)]
-struct Heard {
-    labels: Vec<String>,
-    rows: Vec<String>,
-    files: u64,
-    faults: Vec<Fault>,
+fn write(folder: &Path, key: &str, bytes: &[u8]) {
+    let path = folder.join(key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
 }
 
-#[derive(Debug)]
-struct Both {
-    sources: Arc<[Source]>,
-    progress: Arc<Progress>,
-    faults: Arc<Mutex<Vec<Fault>>>,
+fn key(account: &str, region: &str, time: &str) -> String {
+    let day = format!("{}/{}/{}", &time[..4], &time[4..6], &time[6..8]);
+    format!(
+        "AWSLogs/{account}/CloudTrail/{region}/{day}/\
+         {account}_CloudTrail_{region}_{time}Z_AbCdEfGhIjKlMnOp.json.gz"
+    )
 }
 
-impl Tables for Both {
-    fn table(&self, named: &Named) -> Option<Arc<dyn TableProvider>> {
-        let view = if named.name.starts_with("cloudtrail") { View::Athena } else { View::Lake };
-        let faults = Arc::clone(&self.faults);
-        let mentioned = |it: &str| named.mentioned.contains(it);
-        let table = LogFiles::new(Arc::clone(&self.sources), view, mentioned)
-            .counting(Arc::clone(&self.progress))
-            .telling(move |it| {
-                faults.lock().unwrap().push(it);
-                true
-            });
-        Some(Arc::new(table))
-    }
-
-    fn hint(&self, _: &Named) -> String {
-        String::new()
-    }
+fn record(account: &str, region: &str, time: &str, name: &str) -> String {
+    format!(
+        r#"{{"eventVersion":"1.11","eventTime":"{time}","eventName":"{name}","awsRegion":"{region}","recipientAccountId":"{account}","eventID":"{name}-{time}"}}"#
+    )
 }
 
-async fn ask(folders: &[PathBuf], query: &str) -> Result<Heard, String> {
-    let sources = folders.iter().map(|it| Source::local(it).unwrap()).collect();
-    let (progress, faults) = (Arc::new(Progress::default()), Arc::default());
-    let tables = Both { sources, progress: Arc::clone(&progress), faults: Arc::clone(&faults) };
-    let session = Engine::new(Limits::default()).unwrap().session(Arc::new(tables));
-    let answer = session.query(query).await.map_err(|it| it.to_string())?;
-    let batches: Vec<_> = answer.rows.try_collect().await.map_err(|it| it.to_string())?;
-    let mut rows = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            let shown = |it: &_| text(it, row, Nulls::Word).unwrap_or_else(|| "null".to_owned());
-            let cells: Vec<_> = batch.columns().iter().map(|it| shown(it.as_ref())).collect();
-            rows.push(cells.join(" "));
+const ONE: &str = "111111111111";
+const TWO: &str = "222222222222";
+
+/// Two accounts, two regions, three days, a record in each file; and what lies beside it.
+fn bucket() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for account in [ONE, TWO] {
+        for region in ["us-east-1", "eu-west-1"] {
+            for day in ["01", "05", "20"] {
+                let time = format!("2026-03-{day}T10:00:00Z");
+                let record = record(account, region, &time, "GetObject");
+                let text = format!("{{\"Records\":[{record}]}}");
+                let key = key(account, region, &format!("202603{day}T1005"));
+                write(folder.path(), &key, &gzip(&text));
+            }
         }
+        write(folder.path(), &format!("AWSLogs/{account}/CloudTrail/mark"), b"");
+        let beside = "Config/us-east-1/2026/3/1/ConfigHistory/a.json.gz";
+        write(folder.path(), &format!("AWSLogs/{account}/{beside}"), &gzip("{\"a\":1}"));
+        let digest =
+            format!("CloudTrail-Digest/us-east-1/2026/03/01/{account}_CloudTrail-Digest_x");
+        let digest = format!("AWSLogs/{account}/{digest}.json.gz");
+        write(folder.path(), &digest, &gzip("{\"digestS3Bucket\":\"x\"}"));
     }
-    let faults = faults.lock().unwrap().clone();
-    Ok(Heard { labels: answer.labels, rows, files: progress.files.load(Ordering::Relaxed), faults })
+    folder
+}
+
+async fn ask(folder: &Path, view: View, sql: &str) -> Heard {
+    let heard = query(Source::local(folder).unwrap(), view, false, sql).await.unwrap();
+    assert_eq!(heard.faults, []);
+    heard
 }
 
 #[tokio::test]
-async fn files_that_cannot_hold_what_is_wanted_are_left_alone() {
-    let house = House::new();
-    for day in 1..=9 {
-        house.day("us-east-1", &format!("2026-03-0{day}"), &["GetObject", "PutObject"]);
-        house.day("eu-west-1", &format!("2026-03-0{day}"), &["GetObject"]);
-    }
-    house.put(
-        &format!("AWSLogs/{ACCOUNT}/CloudTrail-Digest/us-east-1/2026/03/01/x.json.gz"),
-        b"no log file",
-    );
-    let all = house.query("SELECT count(*) FROM events").await;
-    assert_eq!(
-        (all.rows.as_slice(), all.files, all.faults.len()),
-        (["27".to_owned()].as_slice(), 18, 0)
-    );
-    for (condition, files, rows) in [
-        (
-            "FROM events WHERE eventtime >= '2026-03-05 00:00:00' AND eventtime < '2026-03-06 00:00:00'",
-            4,
-            "3",
-        ),
-        ("FROM events WHERE awsRegion = 'eu-west-1'", 9, "9"),
-        ("FROM events WHERE recipientaccountid = '999999999999'", 0, "0"),
-        (
-            "FROM events WHERE eventName IN ('PutObject', 'x') AND awsregion IN ('us-east-1')",
-            9,
-            "9",
-        ),
-        ("FROM cloudtrail_logs WHERE eventtime BETWEEN '2026-03-05' AND '2026-03-06'", 4, "3"),
-        (
-            "FROM cloudtrail_logs WHERE year = '2026' AND month = '03' AND day = '07' AND region = 'us-east-1'",
-            1,
-            "2",
-        ),
-        ("FROM cloudtrail_logs WHERE \"timestamp\" BETWEEN '2026/03/08' AND '2026/03/31'", 4, "6"),
-        ("FROM cloudtrail_logs WHERE dt = '2026-03-02'", 2, "3"),
-        ("FROM cloudtrail_logs WHERE year||month||day >= '20260309'", 18, "3"),
-        ("FROM events WHERE useridentity.arn = 'arn:PutObject'", 18, "9"),
-        ("FROM events WHERE element_at(requestParameters, 'bucketName') LIKE 'b-Put%'", 18, "9"),
-        ("FROM cloudtrail_logs WHERE requestParameters.bucketName = 'b-PutObject'", 18, "9"),
-        ("FROM events WHERE eventtime > date_add('day', -1, current_timestamp)", 0, "0"),
+async fn every_log_file_is_read_and_nothing_else() {
+    let bucket = bucket();
+    let heard = ask(bucket.path(), View::Lake, "SELECT count(*) FROM logs").await;
+    assert_eq!((heard.rows, heard.found, heard.files), (vec!["12".to_owned()], 12, 12));
+    assert_eq!(heard.records, 12);
+}
+
+#[tokio::test]
+async fn files_that_cannot_hold_what_is_wanted_are_not_read() {
+    let bucket = bucket();
+    for (condition, rows, found) in [
+        ("eventtime = timestamp '2026-03-05T10:00:00'", 4, 4),
+        ("eventtime >= timestamp '2026-03-05T00:00:00'", 8, 8),
+        ("eventtime > timestamp '2026-03-05T10:00:00'", 4, 8),
+        ("eventtime < timestamp '2026-03-02T00:00:00'", 4, 4),
+        ("eventtime < timestamp '2026-03-03T12:00:00'", 4, 8),
+        ("awsregion = 'eu-west-1'", 6, 6),
+        ("awsregion IN ('eu-west-1', 'us-east-1') AND recipientaccountid = '111111111111'", 6, 6),
+        ("recipientaccountid LIKE '1111%'", 6, 6),
+        ("awsregion <> 'eu-west-1'", 6, 12),
+        ("eventname = 'PutObject'", 0, 12),
+        ("awsregion = 'eu-west-1' OR eventname = 'GetObject'", 12, 12),
+        ("awsregion = 'eu-west-1' OR awsregion = 'ap-south-1'", 6, 6),
     ] {
-        let heard = house.query(&format!("SELECT count(*) {condition}")).await;
-        assert_eq!((heard.files, heard.rows[0].as_str()), (files, rows), "{condition}");
+        let sql = format!("SELECT eventid FROM logs WHERE {condition}");
+        let heard = ask(bucket.path(), View::Lake, &sql).await;
+        assert_eq!((heard.rows.len(), heard.found), (rows, found), "{condition}");
+    }
+    for (condition, rows, found) in [
+        ("region = 'eu-west-1' AND year = '2026' AND month = '03' AND day = '05'", 2, 2),
+        ("account = '222222222222'", 6, 6),
+        ("timestamp BETWEEN '2026/03/01' AND '2026/03/05'", 8, 8),
+        ("\"date\" = '2026-03-20'", 4, 4),
+        ("dt >= '2026-03-05'", 8, 8),
+        ("year || month || day >= '20260305'", 8, 12),
+        ("eventtime >= '2026-03-05T00:00:00Z' AND eventtime < '2026-03-06'", 4, 4),
+        // Letter by letter a blank stands before the T of every time of the day.
+        ("eventtime >= '2026-03-05 23:59:59' AND eventtime < '2026-03-06'", 4, 4),
+        ("eventtime LIKE '2026-03-05%'", 4, 4),
+        ("eventtime LIKE '2026-03%'", 12, 12),
+    ] {
+        let sql = format!("SELECT eventid FROM logs WHERE {condition}");
+        let heard = ask(bucket.path(), View::Athena, &sql).await;
+        assert_eq!((heard.rows.len(), heard.found), (rows, found), "{condition}");
     }
 }
 
 #[tokio::test]
-async fn hidden_columns_are_there_for_who_asks() {
-    let house = House::new();
-    house.day("us-east-1", "2026-03-01", &["GetObject"]);
-    let all = house.query("SELECT * FROM cloudtrail_logs").await;
-    assert_eq!(all.labels.len(), View::Athena.columns().len());
-    let heard = house
-        .query("SELECT year, month, day, region, account, \"timestamp\" FROM cloudtrail_logs")
-        .await;
-    assert_eq!(heard.rows, [format!("2026 03 01 us-east-1 {ACCOUNT} 2026/03/01")]);
-    let heard = house
-        .query(
-            "SELECT count(*) FROM cloudtrail_logs WHERE \"$path\" LIKE '%abcdefghijklmnop.json.gz'",
-        )
-        .await;
-    assert_eq!(heard.rows, ["1"]);
+async fn a_record_that_was_delivered_after_its_day_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = record(ONE, "us-east-1", "2026-03-05T23:58:00Z", "Late");
+    for time in ["20260306T0005", "20260307T2350"] {
+        write(
+            folder.path(),
+            &key(ONE, "us-east-1", time),
+            &gzip(&format!("{{\"Records\":[{text}]}}")),
+        );
+    }
+    let sql = "SELECT eventname FROM logs WHERE eventtime BETWEEN timestamp '2026-03-05T00:00:00' \
+               AND timestamp '2026-03-05T23:59:59'";
+    assert_eq!(ask(folder.path(), View::Lake, sql).await.rows, ["Late", "Late"]);
 }
 
 #[tokio::test]
-async fn a_corrupt_file_is_told_of_and_the_rest_is_read() {
-    let house = House::new();
-    house.day("us-east-1", "2026-03-01", &["GetObject"]);
-    let whole = gzip(r#"{"Records":[{"eventName":"a"},{"eventName":"b"}]}"#);
-    house.put("flat/cut.json.gz", &whole[..whole.len() - 9]);
-    house.put("flat/no.json.gz", b"\x1f\x8bnonsense");
-    house.put("flat/text.json", b"{\"Records\":[{\"eventName\":\"c\"},");
-    house.put("flat/lines.ndjson", b"{\"eventName\":\"d\"}\n{\"eventName\":\"e\"}\n");
-    house.put(
-        "flat/two.json.gz",
-        &[gzip("{\"eventName\":\"f\"}\n"), gzip("{\"eventName\":\"g\"}")].concat(),
+async fn what_keys_say_is_shown_to_who_asks() {
+    let bucket = bucket();
+    let sql = "SELECT replace(\"$path\", 'x', 'x'), \"$file_size\" > 0, account, region, year, month, \
+               day, timestamp, dt FROM logs WHERE account = '111111111111' AND region = 'us-east-1' \
+               AND day = '05'";
+    let heard = ask(bucket.path(), View::Athena, sql).await;
+    let root = bucket.path().canonicalize().unwrap();
+    let key = key(ONE, "us-east-1", "20260305T1005");
+    let row =
+        format!("{}/{key} true {ONE} us-east-1 2026 03 05 2026/03/05 2026-03-05", root.display());
+    assert_eq!(heard.rows, [row]);
+    let plain = LogFiles::new([].into(), View::Athena, |_| false);
+    assert_eq!(plain.schema(), View::Athena.schema());
+}
+
+#[tokio::test]
+async fn a_deeper_folder_and_a_single_file_are_sources_too() {
+    let bucket = bucket();
+    let count = "SELECT count(*), max(account) FROM logs";
+    for (path, rows) in [
+        ("AWSLogs", "12 222222222222".to_owned()),
+        ("AWSLogs/111111111111", "6 111111111111".to_owned()),
+        ("AWSLogs/111111111111/CloudTrail/eu-west-1/2026", "3 111111111111".to_owned()),
+        (&key(ONE, "us-east-1", "20260305T1005"), "1 111111111111".to_owned()),
+    ] {
+        let heard = ask(&bucket.path().join(path), View::Athena, count).await;
+        assert_eq!(heard.rows, [rows], "{path}");
+    }
+    assert!(Source::local(&bucket.path().join("nowhere")).is_err());
+}
+
+#[tokio::test]
+async fn files_of_every_form_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = record(ONE, "us-east-1", "2026-03-05T23:58:00Z", "A");
+    write(folder.path(), "a.json", format!("{{\"Records\":[{text}]}}").as_bytes());
+    write(folder.path(), "b.ndjson", format!("{text}\n{text}\n").as_bytes());
+    write(folder.path(), "deep/c.ndjson.gz", &gzip(&format!("{text}\n{text}\n")));
+    write(folder.path(), "deep/d.json", text.as_bytes());
+    write(
+        folder.path(),
+        "deep/e.json.gz",
+        &[gzip(&format!("[{text},")), gzip(&format!("{text}]"))].concat(),
     );
-    house.put("flat/readme.txt", b"not looked at");
-    let heard = house.query("SELECT eventname FROM events ORDER BY 1").await;
-    assert_eq!(heard.rows, ["GetObject", "c", "d", "e", "f", "g"]);
-    let mut files: Vec<_> =
-        heard.faults.iter().map(|it| it.file.rsplit('/').next().unwrap()).collect();
-    files.sort_unstable();
-    assert_eq!(files, ["cut.json.gz", "no.json.gz", "text.json"], "{:?}", heard.faults);
+    write(folder.path(), "notes.txt", b"nothing");
+    let organization =
+        format!("AWSLogs/o-abcdefghij/{}", &key(ONE, "us-east-1", "20260305T1005")[8..]);
+    write(folder.path(), &organization, &gzip(&format!("{{\"Records\":[{text}]}}")));
+    let heard = ask(folder.path(), View::Lake, "SELECT count(*) FROM logs").await;
+    assert_eq!((heard.rows, heard.files), (vec!["9".to_owned()], 6));
 }
 
 #[tokio::test]
-async fn a_limit_reads_no_more_than_it_needs() {
-    let house = House::new();
-    for day in 1..=9 {
-        house.day("us-east-1", &format!("2026-03-0{day}"), &["GetObject", "PutObject"]);
+async fn what_is_broken_is_told_and_the_rest_is_read() {
+    let bucket = bucket();
+    let broken = key(ONE, "us-east-1", "20260306T0000");
+    let text = record(ONE, "us-east-1", "2026-03-06T00:00:00Z", "GetObject");
+    let whole = gzip(&format!("{{\"Records\":[{text}]}}"));
+    write(bucket.path(), &broken, &whole[..whole.len() / 2]);
+    let second = key(TWO, "us-east-1", "20260306T0000");
+    write(
+        bucket.path(),
+        &second,
+        &gzip(&format!("{{\"Records\":[{text},{{\"eventID\":oops}},{text}]}}")),
+    );
+    let source = || Source::local(bucket.path()).unwrap();
+    let sql = "SELECT count(*) FROM logs";
+    let heard = query(source(), View::Lake, false, sql).await.unwrap();
+    assert_eq!(heard.rows, ["14"]);
+    let mut told: Vec<_> = heard.faults.iter().map(ToString::to_string).collect();
+    told.sort();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains(&broken) && told[0].contains("cannot be read to its end"), "{told:?}");
+    assert!(told[1].contains(&second) && told[1].contains("it is no value at line 1"), "{told:?}");
+    let error = query(source(), View::Lake, true, sql).await.err().unwrap();
+    assert!(error.to_string().contains("202603"), "{error}");
+}
+
+#[tokio::test]
+async fn a_limit_is_answered_without_reading_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = record(ONE, "us-east-1", "2026-03-05T23:58:00Z", "A");
+    let file = gzip(&format!("{{\"Records\":[{}]}}", vec![text; 500].join(",")));
+    for minute in 0..60 {
+        write(folder.path(), &key(ONE, "us-east-1", &format!("20260305T10{minute:02}")), &file);
     }
-    let heard = house.query("SELECT eventname FROM events LIMIT 1").await;
-    assert_eq!(heard.rows.len(), 1);
-    assert!(heard.files <= 4, "{}", heard.files);
+    let heard = ask(folder.path(), View::Lake, "SELECT eventid FROM logs LIMIT 3").await;
+    assert_eq!(heard.rows.len(), 3);
+    assert!(heard.files <= 2, "{}", heard.files);
+    let sql = "SELECT eventid FROM logs WHERE eventname LIKE '%A' LIMIT 3";
+    let heard = ask(folder.path(), View::Lake, sql).await;
+    assert_eq!(heard.rows.len(), 3);
+    assert!(heard.files <= 20, "{}", heard.files);
 }
 
 #[tokio::test]
-async fn one_file_and_many_folders_are_one_table() {
-    let (one, other) = (House::new(), House::new());
-    one.day("us-east-1", "2026-03-01", &["GetObject"]);
-    other.put("x.json", b"{\"eventName\":\"Lone\"}");
-    let folders = [one.folder.path().to_owned(), other.folder.path().join("x.json")];
-    let heard = ask(&folders, "SELECT eventname FROM events ORDER BY 1").await.unwrap();
-    assert_eq!(heard.rows, ["GetObject", "Lone"]);
-    assert!(Source::local(Path::new("/nowhere/at/all")).is_err());
+async fn a_table_may_be_read_twice_in_one_query() {
+    let bucket = bucket();
+    let sql = "SELECT count(*) FROM logs a JOIN logs b ON a.eventid = b.eventid \
+               AND a.recipientaccountid = b.recipientaccountid AND a.awsregion = b.awsregion";
+    let heard = ask(bucket.path(), View::Lake, sql).await;
+    assert_eq!((heard.rows, heard.files), (vec!["12".to_owned()], 24));
 }
-
-/// The folder of data that is handed out beside the project, if it is there.
-fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let beside = [beside, Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data")];
-    beside.into_iter().find(|it| it.is_dir())
-}
-
-/// Published queries that cannot run as they are, and why.
-const BROKEN: [(&str, &str); 3] = [
-    (
-        "awssamples__list-attempted-s3-requests..sql",
-        "`requestParametersORDER BY`: a space is missing",
-    ),
-    ("awssamples__tls-unsupported-version.sql", "`${date_filter}` is to be filled in"),
-    ("easttimor__README-001.sql", "`from … and …`: the word `where` is missing"),
-];
 
 #[tokio::test]
-async fn published_queries_run_unchanged() {
-    let Some(shared) = shared() else { return };
-    let samples = [shared.join("cloudtrail-samples")];
-    let (ran, mut wrong) = (AtomicU64::new(0), BTreeMap::new());
-    for face in ["lake", "athena"] {
-        for entry in fs::read_dir(shared.join("lake-queries").join(face)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.extension().is_none_or(|it| it != "sql") {
-                continue;
-            }
-            let query = fs::read_to_string(&path).unwrap();
-            let heard = ask(&samples, &query).await;
-            ran.fetch_add(1, Ordering::Relaxed);
-            let is_broken = BROKEN.iter().any(|(it, _)| *it == name);
-            match heard {
-                Ok(_) if is_broken => drop(wrong.insert(name, "it runs".to_owned())),
-                Err(error) if !is_broken => drop(wrong.insert(name, error)),
-                Ok(_) | Err(_) => {}
-            }
-        }
+async fn a_bucket_is_read_below_its_prefix() {
+    let store = Arc::new(InMemory::new());
+    let text = record(ONE, "us-east-1", "2026-03-05T23:58:00Z", "A");
+    for prefix in ["trails/", ""] {
+        let key = format!("{prefix}{}", key(ONE, "us-east-1", "20260305T1005"));
+        let body = gzip(&format!("{{\"Records\":[{text}]}}"));
+        store.put(&key.into(), body.into()).await.unwrap();
     }
-    assert!(ran.into_inner() > 50);
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    let source = |prefix| Source::bucket(store.clone(), prefix, "s3://logs");
+    let sql = "SELECT \"$path\" FROM logs ORDER BY 1";
+    let heard = query(source("trails/"), View::Lake, false, sql).await.unwrap();
+    let shown = format!("s3://logs/trails/{}", key(ONE, "us-east-1", "20260305T1005"));
+    assert_eq!(heard.rows, [shown.as_str()]);
+    let heard = query(source(""), View::Lake, false, sql).await.unwrap();
+    assert_eq!(heard.rows.len(), 2);
+    let file = shown.strip_prefix("s3://logs/").unwrap();
+    let heard = query(source(file), View::Lake, false, sql).await.unwrap();
+    assert_eq!(heard.rows, [shown.as_str()]);
+    let missing = query(source("trails/x.json.gz"), View::Lake, false, sql).await;
+    assert!(missing.err().unwrap().to_string().contains("x.json.gz"));
 }

@@ -2,6 +2,11 @@
 //!
 //! Each of them may only let through too much: the query itself decides on every row.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a condition of another form is left to the query"
+)]
+
 use datafusion::{
     common::ScalarValue,
     logical_expr::{
@@ -55,6 +60,9 @@ impl Wanted {
             }
             return;
         };
+        if path.iter().any(|it| !it.also.is_empty()) {
+            return;
+        }
         let (Some(first), Some(last)) = (path.first(), path.last()) else { return };
         let is_time = matches!(test, Test::Time(..));
         if (is_time && last.kind != Kind::Time) || (!is_time && last.kind != Kind::Text) {
@@ -77,7 +85,7 @@ impl Wanted {
         let (from, until) = match test {
             Test::Time(from, until) => (time(from), time(until)),
             Test::Between(from, until) => {
-                (from.as_ref().and_then(parsed), until.as_ref().and_then(parsed))
+                (from.as_deref().and_then(earliest), until.as_ref().and_then(parsed))
             }
             Test::OneOf(texts) => {
                 let all: Option<Vec<_>> = texts.iter().map(parsed).collect();
@@ -129,6 +137,12 @@ fn is_met(test: &Test, text: &str) -> bool {
 /// A condition as a test of its subject.
 fn test(condition: &Expr) -> Option<(&Expr, Test)> {
     match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let ((subject, one), (other_subject, other)) = (test(left)?, test(right)?);
+            let (Test::OneOf(mut texts), Test::OneOf(others)) = (one, other) else { return None };
+            texts.extend(others);
+            (subject == other_subject).then_some((subject, Test::OneOf(texts)))
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let (subject, value, op) = match (left.as_ref(), right.as_ref()) {
                 (subject, Expr::Literal(value, _)) => (subject, value, *op),
@@ -232,6 +246,15 @@ fn path(subject: &Expr, view: View) -> Option<Vec<&'static Column>> {
     }
 }
 
+/// The earliest time whose text in a record is not before this one: texts are compared letter by
+/// letter, where `2026-01-02 23:00` stands before every time of that day.
+fn earliest(text: &str) -> Option<Timestamp> {
+    let is_usual = text.as_bytes().get(DAY) == Some(&b'T')
+        && (text.ends_with('Z') || text.len() <= "2026-01-02T03:04:05".len());
+    let usual = if is_usual { instant(text) } else { None };
+    usual.or_else(|| text.get(..DAY).and_then(instant))
+}
+
 /// A time in any form that people compare texts of times with.
 fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse() {
@@ -248,5 +271,6 @@ const DAY: usize = 10;
 /// How much earlier than its records a file's name may say that it was written.
 const EARLY: SignedDuration = SignedDuration::from_hours(1);
 /// How much later than its records a file may be written. CloudTrail delivers within minutes and does
-/// not promise it; an outage of a day is bridged.
-const LATE: SignedDuration = SignedDuration::from_hours(24);
+/// not promise it; an outage of two days is bridged. What comes later still is found by a query
+/// without an upper bound of time.
+const LATE: SignedDuration = SignedDuration::from_hours(48);

@@ -1,28 +1,34 @@
-//! What Trino's SQL looks like to the parser.
+//! What Trino's grammar says differently from the parser's defaults.
 
 use std::any::TypeId;
 
-use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::{
+    ast::Expr,
+    dialect::{Dialect, GenericDialect, Precedence},
+    keywords::Keyword,
+    parser::{Parser, ParserError},
+};
 
-/// Trino. The parser takes it for the generic dialect, which knows `UNNEST` and more.
+/// Trino's grammar, and a little more where published queries write more: backticks quote names.
 #[derive(Debug)]
 pub(crate) struct Trino;
 
 impl Dialect for Trino {
+    /// Checks of the parser by type stay those of the generic dialect: UNNEST as a table and others.
     fn dialect(&self) -> TypeId {
         TypeId::of::<GenericDialect>()
     }
 
-    fn is_identifier_start(&self, character: char) -> bool {
-        character.is_alphabetic() || character == '_' || character == '$'
+    fn is_identifier_start(&self, c: char) -> bool {
+        c.is_alphabetic() || c == '_'
     }
 
-    fn is_identifier_part(&self, character: char) -> bool {
-        character.is_alphanumeric() || matches!(character, '_' | '$' | '@')
+    fn is_identifier_part(&self, c: char) -> bool {
+        c.is_alphanumeric() || matches!(c, '_' | '$' | '@')
     }
 
-    fn is_delimited_identifier_start(&self, character: char) -> bool {
-        matches!(character, '"' | '`')
+    fn is_delimited_identifier_start(&self, c: char) -> bool {
+        matches!(c, '"' | '`')
     }
 
     fn supports_lambda_functions(&self) -> bool {
@@ -60,4 +66,33 @@ impl Dialect for Trino {
     fn supports_values_as_table_factor(&self) -> bool {
         true
     }
+
+    /// `a IS DISTINCT FROM b OR c`: the parser by itself takes all of `b OR c` for the right side.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        left: &Expr,
+        _: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        let is_equal = if parser.parse_keywords(&DISTINCT) {
+            false
+        } else if parser.parse_keywords(&NOT_DISTINCT) {
+            true
+        } else {
+            return None;
+        };
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        let left = Box::new(left.clone());
+        Some(right.map(|right| {
+            let right = Box::new(right);
+            if is_equal {
+                Expr::IsNotDistinctFrom(left, right)
+            } else {
+                Expr::IsDistinctFrom(left, right)
+            }
+        }))
+    }
 }
+
+const DISTINCT: [Keyword; 3] = [Keyword::IS, Keyword::DISTINCT, Keyword::FROM];
+const NOT_DISTINCT: [Keyword; 4] = [Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM];

@@ -1,43 +1,37 @@
 //! The Trino layer on DataFusion: what CloudTrail Lake and Athena accept, with their semantics.
 //!
-//! Lives here: the dialect, what is rewritten before DataFusion plans a query, functions that differ
-//! from DataFusion's, names of result columns, values as text, and the bounds of a query.
-//! Lives elsewhere: tables (`logfiles`, `lake`), which are handed in.
+//! Lives here: bounds on what a stranger may ask ([`Limits`]), the dialect, what Trino says
+//! differently from DataFusion (UNNEST, casts, lambdas, names of results, coercions), Trino's
+//! functions ([`FUNCTIONS`]), and values as text ([`text`]).
+//! Lives elsewhere: the tables (`views`, `logfiles`, `lake`); who may ask what (`api`). No function
+//! reads a file, a network or the clock.
 //!
-//! Start at [`Engine`], then [`Session::query`]. What is covered is [`functions::COVERED`].
-//! Spec: Trino 4xx documentation, "Functions and operators"; CloudTrail User Guide, "CloudTrail Lake
-//! SQL constraints".
+//! Start at [`Engine`], then [`Engine::session`] and [`Session::query`].
+//! Spec: CloudTrail User Guide, "CloudTrail Lake SQL constraints"; Trino, "SQL statement syntax"
+//! and "Functions and operators".
 
-#![allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "types and expressions of SQL are many, and most matches speak of a few"
-)]
 #![cfg_attr(
     test,
-    allow(
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::string_slice,
-        clippy::unwrap_used,
-        reason = "tests may fail"
-    )
+    allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may fail")
+)]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "most enums here are the parser's and Arrow's: dozens of variants, of which a few matter"
 )]
 
 mod dialect;
 mod engine;
 mod error;
-pub mod functions;
-mod labels;
+mod functions;
+mod plan;
 mod rewrite;
-mod shown;
-#[cfg(test)]
-mod tests;
-mod text;
-mod unnest;
+mod session;
+mod source;
+mod stream;
+pub mod text;
+mod types;
 
-pub use crate::{
-    engine::{Answer, Engine, Limits, Named, Session, Tables},
-    error::Error,
-    shown::{Nulls, json, text},
-    text::is_id,
-};
+pub use engine::{Engine, Limits, Settings};
+pub use error::Error;
+pub use functions::{FUNCTIONS, Family, Function};
+pub use session::{Answer, Column, Session};

@@ -1,6 +1,6 @@
 //! The command line: what can be said, with an example each. What it does lives elsewhere.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use integrity::tree::{KeyName, VerifierKey};
@@ -46,8 +46,8 @@ Tables: `events`, and every UUID, shows records as CloudTrail Lake does (maps, t
 `cloudtrail_logs` as the Athena table of AWS's documentation (texts, partition columns). Other names
 are mapped with --table. Without a query, on a terminal, a shell begins.
 Only files that can hold what the conditions on eventTime, awsRegion, recipientAccountId and on
-partition columns ask for are read. A file is taken to hold records of up to 24 hours before it was
-written.
+partition columns ask for are read. A file is taken to hold records of up to 48 hours before it was
+written; leave the upper bound of eventTime away to find what was delivered later still.
 Credentials are found as for `trailmark verify`.")]
     Query(Query),
     /// Check the digests and log files of a trail: signatures, chain, and what AWS's own validator
@@ -232,6 +232,7 @@ pub(crate) struct Verify {
 #[derive(Args, Debug)]
 pub(crate) struct Query {
     /// The query [default: that of standard input, or a shell]
+    #[arg(allow_hyphen_values = true, value_parser = statement)]
     pub(crate) query: Option<String>,
     /// Read the query from a file
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
@@ -251,6 +252,12 @@ pub(crate) struct Query {
     /// Fail when a file cannot be read, instead of going on without it
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Stop after so many rows
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<usize>,
+    /// Say on standard error what was read; on a terminal that is said anyway
+    #[arg(long)]
+    pub(crate) statistics: bool,
     /// Say how the query would be run, and do not run it
     #[arg(long)]
     pub(crate) explain: bool,
@@ -258,8 +265,11 @@ pub(crate) struct Query {
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     pub(crate) timeout: u64,
     /// Memory that the query may use, in MiB; what does not fit goes to the disk
-    #[arg(long, value_name = "MIB", default_value_t = 384)]
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
     pub(crate) memory: usize,
+    /// Files that are read at once [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
     /// Where S3 is [default: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, else AWS]
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
@@ -281,6 +291,14 @@ pub(crate) enum Format {
     Ndjson,
     /// Apache Parquet
     Parquet,
+}
+
+/// A query may begin with a comment, `-- …`; a single word that begins so is an option misspelt.
+fn statement(text: &str) -> Result<String, String> {
+    if text.starts_with('-') && !text.contains(char::is_whitespace) {
+        return Err("there is no such option (see --help)".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn table(text: &str) -> Result<(String, views::View), String> {

@@ -29,7 +29,7 @@ mod verify_proof;
 mod witness;
 mod words;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser as _};
 
@@ -47,11 +47,17 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return words::failed(&error.into()),
     };
-    match runtime.block_on(run(Cli::parse())) {
+    let outcome = runtime.block_on(run(Cli::parse()));
+    // What nobody waits for any more, such as a query that was given up, may not hold up the end.
+    runtime.shutdown_timeout(LAST_WORK);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => words::failed(&error),
     }
 }
+
+/// How long work that was given up may go on when all else is done.
+const LAST_WORK: Duration = Duration::from_secs(2);
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {

@@ -10,11 +10,11 @@ use arrow_array::{
     },
 };
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use crate::{
     column::{Column, Kind, element, entries, entry_fields, fields},
-    json::{elements, members, text},
+    cursor::{elements, members, text, within},
 };
 
 /// A column that is being filled.
@@ -77,10 +77,15 @@ impl Builder {
     }
 
     /// Adds the value of a record. None, and JSON's null, are null.
-    pub(crate) fn add(&mut self, json: Option<&str>) {
+    ///
+    /// False when it is an object or a list with a fault inside; what stands before that is added.
+    pub(crate) fn add(&mut self, json: Option<&str>) -> bool {
         let json = json.filter(|it| !it.starts_with('n'));
         match self {
-            Self::Text(builder) => builder.append_option(json.and_then(text)),
+            Self::Text(builder) => match json.and_then(text) {
+                Some(text) => builder.append_value(&text),
+                None => builder.append_null(),
+            },
             Self::Boolean(builder) => {
                 builder.append_option(json.and_then(|it| match it.trim_matches('"') {
                     "true" => Some(true),
@@ -89,7 +94,7 @@ impl Builder {
                 }));
             }
             Self::Time(builder) => {
-                builder.append_option(json.and_then(text).and_then(|it| time(&it)))
+                builder.append_option(json.and_then(text).and_then(|it| time(&it)));
             }
             Self::Double(builder) => {
                 builder.append_option(json.and_then(text).and_then(|it| it.parse().ok()));
@@ -97,18 +102,20 @@ impl Builder {
             Self::Integer(builder) => {
                 builder.append_option(json.and_then(text).and_then(|it| it.parse().ok()));
             }
-            Self::Map(builder) => builder.add(json),
-            Self::Row(builder) => builder.add(json),
-            Self::List(builder) => builder.add(json),
+            Self::Map(builder) => return builder.add(json),
+            Self::Row(builder) => return builder.add(json),
+            Self::List(builder) => return builder.add(json),
         }
+        true
     }
 
     /// Adds a text that is not JSON, to a column of texts.
-    pub(crate) fn add_text(&mut self, text: &str) {
+    pub(crate) fn add_text(&mut self, text: &str) -> bool {
         if let Self::Text(builder) = self {
             builder.append_value(text);
+            true
         } else {
-            self.add(None);
+            self.add(None)
         }
     }
 
@@ -127,15 +134,21 @@ impl Builder {
 }
 
 impl MapBuilder {
-    fn add(&mut self, json: Option<&str>) {
+    fn add(&mut self, json: Option<&str>) -> bool {
         let json = json.filter(|it| it.starts_with('{'));
         self.valid.append(json.is_some());
         let (names, values) = (&mut self.names, &mut self.values);
-        members(json.unwrap_or_default(), |name, value| {
-            names.append_value(name);
-            values.append_option(text(value));
+        let is_whole = json.is_none_or(|json| {
+            members(json, |name, value| {
+                names.append_value(name);
+                match text(value) {
+                    Some(text) => values.append_value(&text),
+                    None => values.append_null(),
+                }
+            })
         });
         self.ends.push(length(self.names.len()));
+        is_whole
     }
 
     fn finish(&mut self) -> MapArray {
@@ -154,21 +167,32 @@ impl RowBuilder {
         Self { columns, fields, valid: NullBufferBuilder::new(0), rows: 0 }
     }
 
-    fn add(&mut self, json: Option<&str>) {
+    fn add(&mut self, json: Option<&str>) -> bool {
         let json = json.filter(|it| it.starts_with('{'));
         self.valid.append(json.is_some());
         self.rows += 1;
-        let mut found = [None; FIELDS_MAX];
-        members(json.unwrap_or_default(), |name, value| {
-            for (column, found) in self.columns.iter().zip(&mut found) {
-                if column.member == name || name.eq_ignore_ascii_case(column.name) {
-                    *found = Some(value);
+        let (mut found, mut others) = ([None; FIELDS_MAX], [None; FIELDS_MAX]);
+        let mut is_whole = json.is_none_or(|json| {
+            members(json, |name, value| {
+                let all = self.columns.iter().zip(&mut found).zip(&mut others);
+                for ((column, found), other) in all {
+                    if found.is_none()
+                        && (column.member == name || name.eq_ignore_ascii_case(column.name))
+                    {
+                        *found = Some(value);
+                    } else if column.also.first() == Some(&name) {
+                        *other = Some(value);
+                    }
                 }
-            }
+            })
         });
-        for (field, value) in self.fields.iter_mut().zip(found) {
-            field.add(value);
+        for (((field, column), found), other) in
+            self.fields.iter_mut().zip(self.columns).zip(found).zip(others)
+        {
+            let value = found.or_else(|| within(other, column.also.get(1..).unwrap_or_default()));
+            is_whole &= field.add(value);
         }
+        is_whole
     }
 
     fn finish(&mut self) -> StructArray {
@@ -179,16 +203,20 @@ impl RowBuilder {
 }
 
 impl ListBuilder {
-    fn add(&mut self, json: Option<&str>) {
+    fn add(&mut self, json: Option<&str>) -> bool {
         let rows = &mut self.rows;
         let json = json.filter(|it| it.starts_with(['[', '{']));
         self.valid.append(json.is_some());
+        let mut is_whole = true;
         match json {
-            Some(json) if json.starts_with('[') => elements(json, |it| rows.add(Some(it))),
-            Some(json) => rows.add(Some(json)),
+            Some(json) if json.starts_with('[') => {
+                is_whole &= elements(json, |it| is_whole &= rows.add(Some(it)));
+            }
+            Some(json) => is_whole = rows.add(Some(json)),
             None => {}
         }
         self.ends.push(length(rows.rows));
+        is_whole
     }
 
     fn finish(&mut self) -> ListArray {
@@ -201,7 +229,30 @@ impl ListBuilder {
 
 /// A time of a record, in microseconds since 1970.
 pub(crate) fn time(text: &str) -> Option<i64> {
-    text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond)
+    usual(text).or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond))
+}
+
+/// A time as nearly every record spells it, `2026-01-02T03:04:05Z`; none when it is not so.
+fn usual(text: &str) -> Option<i64> {
+    let &[a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'Z'] =
+        text.as_bytes()
+    else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_i16, |number, it| {
+            it.is_ascii_digit().then(|| number * 10 + i16::from(it - b'0'))
+        })
+    };
+    let small = |tens: u8, ones: u8| i8::try_from(number(&[tens, ones])?).ok();
+    let date = Date::new(number(&[a, b, c, d])?, small(e, f)?, small(g, h)?).ok()?;
+    let (hour, minute, second) = (number(&[i, j])?, number(&[k, l])?, number(&[m, n])?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = date.duration_since(Date::constant(1970, 1, 1)).as_secs();
+    let seconds = days + i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
+    Some(seconds * 1_000_000)
 }
 
 /// Batches are cut long before lists and maps have so many elements.

@@ -11,6 +11,8 @@ pub struct Column {
     pub name: &'static str,
     /// As records spell the member.
     pub member: &'static str,
+    /// Where else the value may lie, from the record or row on; empty when nowhere.
+    pub also: &'static [&'static str],
     /// How the member's value is shown.
     pub kind: Kind,
 }
@@ -77,6 +79,10 @@ pub(crate) fn entry_fields() -> Fields {
 }
 
 impl Column {
+    pub(crate) const fn or(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+
     /// The column as Arrow describes it. Every column may be null.
     #[must_use]
     pub fn field(&self) -> Field {
@@ -85,9 +91,9 @@ impl Column {
 }
 
 pub(crate) const fn text(name: &'static str, member: &'static str) -> Column {
-    Column { name, member, kind: Kind::Text }
+    column(name, member, Kind::Text)
 }
 
 pub(crate) const fn column(name: &'static str, member: &'static str, kind: Kind) -> Column {
-    Column { name, member, kind }
+    Column { name, member, also: &[], kind }
 }

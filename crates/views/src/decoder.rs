@@ -1,60 +1,53 @@
 //! From the text of a file to batches of rows.
 //!
-//! A file is `{"Records":[…]}`, one record, a list of records, or any number of these after each
-//! other (NDJSON). Of each record only the members that are needed are looked at; the others cost no
-//! more than finding their end.
+//! Of each record only the members that are needed are looked at; the others cost no more than
+//! finding their end. A record that meets not all filters is left as soon as that is known.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
-use hashbrown::HashMap;
-use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
-use serde_json::value::RawValue;
 
 use crate::{
-    View,
+    Malformed, Text, View,
     builder::Builder,
     column::{Column, Kind},
+    cursor::{Broken, Name, within},
     filter::Filter,
-    json::Name,
+    text::{LIST, Next, is_record},
 };
 
 /// Reads records into the columns that are wanted.
 #[derive(Debug)]
 pub struct Decoder {
     schema: SchemaRef,
-    columns: Vec<(Builder, Option<usize>)>,
+    columns: Vec<(Builder, From)>,
     filters: Vec<(usize, Filter)>,
-    /// The slot of each top-level member that is looked at.
-    slots: HashMap<&'static str, usize>,
-    whole: bool,
+    names: Names,
     rows: usize,
+    /// Bytes of the records that these rows were made of.
+    bytes: usize,
     seen: u64,
     limit: usize,
 }
 
-/// A text that is not what log files are.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{reason} at line {line} column {column}")]
-pub struct Malformed {
-    /// What is wrong.
-    pub reason: String,
-    /// Line of the text, from 1 on.
-    pub line: usize,
-    /// Column of the line, from 1 on.
-    pub column: usize,
+/// Where a column comes from.
+#[derive(Debug)]
+enum From {
+    /// The whole record.
+    Record,
+    /// The member in this slot; if there is none, a path in that of the other slot.
+    Member(usize, Option<(usize, &'static [&'static str])>),
 }
 
-impl From<serde_json::Error> for Malformed {
-    fn from(error: serde_json::Error) -> Self {
-        let (line, column) = (error.line(), error.column());
-        let reason = error.to_string();
-        let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
-        Self { reason, line, column }
-    }
+/// What became of a record.
+enum Read {
+    /// It is a row, with a fault inside if so told.
+    Row { is_whole: bool },
+    /// It meets not all filters.
+    Other,
+    /// It is none, but holds a list of them.
+    File,
 }
 
 impl Decoder {
@@ -65,23 +58,12 @@ impl Decoder {
         let wanted: Vec<&Column> =
             projection.iter().filter_map(|it| view.columns().get(*it)).collect();
         let fields: Vec<Field> = wanted.iter().map(|it| it.field()).collect();
-        let mut slots: HashMap<&'static str, usize> = HashMap::new();
-        let mut slot = |member: &'static str| {
-            let next = slots.len();
-            *slots.entry(member).or_insert(next)
-        };
-        let columns: Vec<_> = wanted
-            .iter()
-            .map(|it| {
-                let slot = (it.kind != Kind::Record).then(|| slot(it.member));
-                (Builder::new(it.kind), slot)
-            })
-            .collect();
+        let mut names = Names::default();
+        let columns = wanted.iter().map(|it| (Builder::new(it.kind), names.place(it))).collect();
         let filters =
-            filters.into_iter().filter_map(|it| Some((slot(it.path.first()?), it))).collect();
-        let whole = columns.iter().any(|(_, slot)| slot.is_none());
+            filters.into_iter().filter_map(|it| Some((names.slot(it.path.first()?), it))).collect();
         let schema = Arc::new(Schema::new(fields));
-        Self { schema, columns, filters, slots, whole, rows: 0, seen: 0, limit: usize::MAX }
+        Self { schema, columns, filters, names, rows: 0, bytes: 0, seen: 0, limit: usize::MAX }
     }
 
     /// Reads no more than this many rows that meet the filters; the rest is passed over.
@@ -114,176 +96,143 @@ impl Decoder {
     pub fn take(&mut self) -> Result<RecordBatch, arrow_schema::ArrowError> {
         let columns = self.columns.iter_mut().map(|(builder, _)| builder.finish()).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
     }
 
-    /// Reads the records of a file's text.
+    /// Reads on until `rows` rows wait, or so much text of records that they should be taken. False
+    /// when the text has ended, or when no more is wanted of it.
+    ///
+    /// Faults do not end it: they are kept in the text, and what stands around them is read.
+    pub fn fill(&mut self, text: &mut Text<'_>, rows: usize) -> bool {
+        while self.rows < rows && self.bytes < BYTES_MAX {
+            if self.is_done() {
+                return false;
+            }
+            let next = text.next();
+            if next == Next::End {
+                return false;
+            }
+            let start = text.cursor.at();
+            self.seen += 1;
+            match self.record(text, next == Next::Alone) {
+                Ok(Read::Other | Read::Row { is_whole: true }) => {}
+                Ok(Read::File) => self.seen -= 1,
+                Ok(Read::Row { is_whole: false }) => {
+                    text.note(Broken { at: start, reason: "a member of this record is broken" });
+                }
+                Err(broken) => {
+                    self.seen -= 1;
+                    text.leave(start, broken);
+                }
+            }
+        }
+        true
+    }
+
+    /// Reads all records of a file's text.
     ///
     /// # Errors
-    /// When it is not what log files are. The records before that place have been read.
+    /// The first fault in it. What stands around it has been read.
     pub fn read(&mut self, text: &str) -> Result<(), Malformed> {
-        let mut values = serde_json::Deserializer::from_str(text);
-        loop {
-            if values.end().is_ok() || self.is_done() {
-                return Ok(());
-            }
-            Document(self).deserialize(&mut values)?;
-        }
+        let mut text = Text::new(text);
+        self.fill(&mut text, usize::MAX);
+        text.faults().first().map_or(Ok(()), |it| Err(it.clone()))
     }
 
-    fn add(&mut self, record: &str, found: &[Option<&str>]) {
-        self.seen += 1;
-        let value = |slot: &usize| found.get(*slot).copied().flatten();
-        if self.is_done() || !self.filters.iter().all(|(slot, it)| it.is_met(value(slot))) {
-            return;
-        }
-        for (builder, slot) in &mut self.columns {
-            match slot {
-                Some(slot) => builder.add(found.get(*slot).copied().flatten()),
-                None => builder.add_text(record),
+    /// Reads the record ahead.
+    fn record(&mut self, text: &mut Text<'_>, stands_alone: bool) -> Result<Read, Broken> {
+        let mut found = [None; SLOTS];
+        let cursor = &mut text.cursor;
+        cursor.peek();
+        let start = cursor.at();
+        let mut is_empty = cursor.opens(b'{', b'}')?;
+        while !is_empty {
+            let name = cursor.name()?;
+            let value = cursor.value()?;
+            if stands_alone && value.starts_with('[') && name.text() == LIST {
+                let list = cursor.at() - value.len();
+                text.enter(list);
+                return Ok(Read::File);
             }
+            if let Some(slot) = self.names.find(name)
+                && let Some(place @ None) = found.get_mut(slot)
+            {
+                *place = Some(value);
+                if !self.filters.iter().all(|(at, it)| *at != slot || it.is_met(Some(value))) {
+                    if cursor.goes_on(b'}')? {
+                        cursor.close(false)?;
+                    }
+                    return Ok(Read::Other);
+                }
+            }
+            is_empty = !cursor.goes_on(b'}')?;
+        }
+        let value = |slot: usize| found.get(slot).copied().flatten();
+        if self.filters.iter().any(|(slot, _)| value(*slot).is_none()) {
+            return Ok(Read::Other);
+        }
+        let record = cursor.since(start);
+        if stands_alone && !is_record(record) {
+            return Err(Broken { at: start, reason: "it is neither a record nor a list of them" });
+        }
+        let mut is_whole = true;
+        for (builder, from) in &mut self.columns {
+            is_whole &= match from {
+                From::Record => builder.add_text(record),
+                From::Member(slot, other) => builder.add(value(*slot).or_else(|| {
+                    let (slot, path) = (*other)?;
+                    within(value(slot), path)
+                })),
+            };
         }
         self.rows += 1;
+        self.bytes += record.len();
         self.limit -= 1;
-    }
-
-    fn read_record(&mut self, record: &str) -> Result<(), serde_json::Error> {
-        Record { decoder: self, record }
-            .deserialize(&mut serde_json::Deserializer::from_str(record))
+        Ok(Read::Row { is_whole })
     }
 }
 
-/// One document of a file.
-struct Document<'a>(&'a mut Decoder);
-
-impl<'de> DeserializeSeed<'de> for Document<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
+/// The slots of the members that are looked at, by the length of their names: most members of a
+/// record are told by that alone to be none of these.
+#[derive(Debug, Default)]
+struct Names {
+    by_length: Vec<Vec<(&'static str, usize)>>,
+    slots: usize,
 }
 
-impl<'de> Visitor<'de> for Document<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
-        Records(self.0).visit_seq(list)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        // Members of a record that stands alone, until `Records` shows that it is none.
-        let mut found = vec![None; self.0.slots.len()];
-        let (mut text, mut is_file) = (String::new(), false);
-        while let Some(name) = map.next_key_seed(Name)? {
-            if name == "Records" {
-                is_file = true;
-                map.next_value_seed(Records(self.0))?;
-                continue;
-            }
-            let value = map.next_value::<&RawValue>()?.get();
-            if is_file {
-                continue;
-            }
-            if let Some(found) = self.0.slots.get(&*name).and_then(|it| found.get_mut(*it)) {
-                *found = Some(value);
-            }
-            if self.0.whole {
-                text.push(if text.is_empty() { '{' } else { ',' });
-                text.push_str(&serde_json::to_string(&name).map_err(A::Error::custom)?);
-                text.push(':');
-                text.push_str(value);
-            }
+impl Names {
+    fn slot(&mut self, name: &'static str) -> usize {
+        if self.by_length.len() <= name.len() {
+            self.by_length.resize_with(name.len() + 1, Vec::new);
         }
-        if !is_file {
-            text.push('}');
-            self.0.add(&text, &found);
+        let Some(same) = self.by_length.get_mut(name.len()) else { return 0 };
+        if let Some((_, slot)) = same.iter().find(|(it, _)| *it == name) {
+            return *slot;
         }
-        Ok(())
-    }
-}
-
-/// The list of records.
-struct Records<'a>(&'a mut Decoder);
-
-impl<'de> DeserializeSeed<'de> for Records<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Records<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
+        let slot = self.slots;
+        same.push((name, slot));
+        self.slots += 1;
+        slot
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        loop {
-            if self.0.is_done() {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                return Ok(());
-            }
-            if self.0.whole {
-                let Some(record) = list.next_element::<&RawValue>()? else { return Ok(()) };
-                self.0.read_record(record.get()).map_err(A::Error::custom)?;
-            } else {
-                let seed = Record { decoder: self.0, record: "" };
-                if list.next_element_seed(seed)?.is_none() {
-                    return Ok(());
-                }
-            }
+    fn place(&mut self, column: &Column) -> From {
+        if column.kind == Kind::Record {
+            return From::Record;
         }
-    }
-}
-
-/// One record.
-struct Record<'a> {
-    decoder: &'a mut Decoder,
-    record: &'a str,
-}
-
-impl<'de> DeserializeSeed<'de> for Record<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Record<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a record")
+        let other = column.also.split_first().map(|(first, path)| (self.slot(first), path));
+        From::Member(self.slot(column.member), other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut found = [None; SLOTS];
-        while let Some(name) = map.next_key_seed(Name)? {
-            let slot = match &name {
-                Cow::Borrowed(name) => self.decoder.slots.get(name),
-                Cow::Owned(name) => self.decoder.slots.get(name.as_str()),
-            };
-            match slot.and_then(|it| found.get_mut(*it)) {
-                Some(found) => *found = Some(map.next_value::<&RawValue>()?.get()),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        self.decoder.add(self.record, &found);
-        Ok(())
+    fn find(&self, name: Name<'_>) -> Option<usize> {
+        let text = name.text();
+        let same = self.by_length.get(text.len())?;
+        same.iter().find(|(it, _)| *it == text).map(|(_, slot)| *slot)
     }
 }
 
 /// More than a view has members.
 const SLOTS: usize = 64;
+/// Text of records that one batch is made of at most, but for the last one. Arrow counts the bytes
+/// of a column in 31 bits.
+const BYTES_MAX: usize = 64 << 20;

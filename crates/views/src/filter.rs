@@ -1,7 +1,10 @@
 //! What a record must be like to be wanted at all: the part of a query's conditions that can be told
 //! from a few members, before the rest is looked at.
 
-use crate::{builder::time, json};
+use crate::{
+    builder::time,
+    cursor::{text, within},
+};
 
 /// A condition on one member. A record that does not meet it is not decoded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,17 +31,8 @@ pub enum Test {
 impl Filter {
     /// Whether the top-level member's value, as JSON, meets it.
     pub(crate) fn is_met(&self, value: Option<&str>) -> bool {
-        let mut value = value;
-        for name in self.path.iter().skip(1) {
-            let mut inner = None;
-            json::members(value.unwrap_or_default(), |it, json| {
-                if it == *name {
-                    inner = Some(json);
-                }
-            });
-            value = inner;
-        }
-        let Some(text) = value.and_then(json::text) else { return false };
+        let value = within(value, self.path.get(1..).unwrap_or_default());
+        let Some(text) = value.and_then(text) else { return false };
         match &self.test {
             Test::OneOf(texts) => texts.iter().any(|it| *it == text),
             Test::Prefix(prefix) => text.starts_with(prefix.as_str()),

@@ -22,16 +22,18 @@
 
 mod builder;
 mod column;
+mod cursor;
 mod decoder;
 mod filter;
-mod json;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use crate::{
     column::{Column, Kind},
-    decoder::{Decoder, Malformed},
+    decoder::Decoder,
     filter::{Filter, Test},
     schema::View,
+    text::{Malformed, Text},
 };

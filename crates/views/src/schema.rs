@@ -72,12 +72,13 @@ const LAKE: &[Column] = &[
     text("eventjsonchecksum", "eventJsonChecksum"),
     column("eventcontext", "eventContext", Kind::Row(CONTEXT)),
     text("insightsource", "insightSource"),
-    text("insightstate", "insightState"),
-    text("insighteventsource", "insightEventSource"),
-    text("insighteventname", "insightEventName"),
-    text("insighterrorcode", "insightErrorCode"),
-    text("insighttype", "insightType"),
-    column("insightcontext", "insightContext", Kind::Row(INSIGHT)),
+    text("insightstate", "insightState").or(&["insightDetails", "state"]),
+    text("insighteventsource", "insightEventSource").or(&["insightDetails", "eventSource"]),
+    text("insighteventname", "insightEventName").or(&["insightDetails", "eventName"]),
+    text("insighterrorcode", "insightErrorCode").or(&["insightDetails", "errorCode"]),
+    text("insighttype", "insightType").or(&["insightDetails", "insightType"]),
+    column("insightcontext", "insightContext", Kind::Row(INSIGHT))
+        .or(&["insightDetails", "insightContext"]),
     column("eventdata", "eventData", Kind::Row(EVENT_DATA)),
     column("metadata", "metadata", Kind::Row(METADATA)),
 ];
@@ -161,11 +162,22 @@ const TAG_CONTEXT: &[Column] = &[
 
 const RESOURCE_TAGS: &[Column] = &[text("arn", "arn"), column("tags", "tags", Kind::Map)];
 
+/// Flat as in event data stores, or with `statistics` as trails deliver them.
 const INSIGHT: &[Column] = &[
-    column("baselineaverage", "baselineAverage", Kind::Double),
-    column("insightaverage", "insightAverage", Kind::Double),
-    column("baselineduration", "baselineDuration", Kind::Integer),
-    column("insightduration", "insightDuration", Kind::Integer),
+    column("baselineaverage", "baselineAverage", Kind::Double).or(&[
+        "statistics",
+        "baseline",
+        "average",
+    ]),
+    column("insightaverage", "insightAverage", Kind::Double).or(&[
+        "statistics",
+        "insight",
+        "average",
+    ]),
+    column("baselineduration", "baselineDuration", Kind::Integer)
+        .or(&["statistics", "baselineDuration"]),
+    column("insightduration", "insightDuration", Kind::Integer)
+        .or(&["statistics", "insightDuration"]),
     column("attributions", "attributions", Kind::List(ATTRIBUTION)),
 ];
 

@@ -1,355 +1,303 @@
-//! `CAST` and `TRY_CAST`, for every type that Trino names here.
+//! CAST and TRY_CAST as Trino means them.
+//!
+//! Spec: Trino, "Conversion functions", "JSON functions and operators", "Cast to JSON".
 
 use std::sync::Arc;
 
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 use datafusion::{
     arrow::{
-        array::{Array as _, ArrayRef, AsArray as _, BooleanArray, StringArray, new_null_array},
-        compute::{CastOptions, cast_with_options},
-        datatypes::{DataType, Field, Fields, TimeUnit},
-    },
-    common::{Result, ScalarValue},
-};
-use serde_json::Value;
-
-use super::{Call, Function, Given, dates, invalid, json, texts, varchar};
-use crate::shown::{self, Nulls};
-
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function { name: "trino_cast", arguments: (2, 2), gives: wanted, run: |it| run(it, false) },
-    Function { name: "trino_try_cast", arguments: (2, 2), gives: wanted, run: |it| run(it, true) },
-    Function { name: "trino_truth", arguments: (1, 1), gives: truth_of, run: truth },
-    Function { name: "trino_word", arguments: (1, 1), gives: word_of, run: word },
-    Function { name: "typeof", arguments: (1, 1), gives: varchar, run: type_of },
-    Function { name: "map_text", arguments: (1, 1), gives: varchar, run: map_text },
-];
-
-fn wanted(given: &Given<'_>) -> Result<DataType> {
-    named(given.text(1).unwrap_or_default())
-}
-
-/// The type of that name.
-pub(crate) fn named(name: &str) -> Result<DataType> {
-    let name = name.trim().trim_matches('"').trim();
-    let lower = name.to_lowercase();
-    let (head, inner) = match lower.split_once('(') {
-        Some((head, rest)) => {
-            (head.trim(), rest.rfind(')').and_then(|it| rest.get(..it)).unwrap_or(""))
-        }
-        None => (lower.as_str(), ""),
-    };
-    Ok(match head {
-        "varchar" | "char" | "string" | "text" | "character varying" | "ipaddress" | "uuid" => {
-            DataType::Utf8
-        }
-        "json" => DataType::LargeUtf8,
-        "bigint" | "int8" => DataType::Int64,
-        "integer" | "int" | "int4" => DataType::Int32,
-        "smallint" => DataType::Int16,
-        "tinyint" => DataType::Int8,
-        "double" | "double precision" | "float8" => DataType::Float64,
-        "real" | "float" => DataType::Float32,
-        "boolean" | "bool" => DataType::Boolean,
-        "date" => DataType::Date32,
-        "varbinary" => DataType::Binary,
-        "decimal" | "numeric" => {
-            let mut parts = inner.split(',').map(|it| it.trim().parse::<i8>());
-            let digits = parts.next().and_then(Result::ok).unwrap_or(38);
-            let scale = parts.next().and_then(Result::ok).unwrap_or(0);
-            DataType::Decimal128(u8::try_from(digits).unwrap_or(38), scale)
-        }
-        "array" => DataType::List(Arc::new(Field::new("element", named(inner)?, true))),
-        "map" => {
-            let parts = split(inner);
-            let [key, value] = parts.as_slice() else {
-                return Err(invalid(format!("Unknown type: {name}")));
-            };
-            let entry = Fields::from(vec![
-                Field::new("key", named(key)?, false),
-                Field::new("value", named(value)?, true),
-            ]);
-            DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry), false)), false)
-        }
-        "row" => {
-            let field = |(at, part): (usize, &String)| {
-                let (name, kind) = match part.trim().split_once(' ') {
-                    Some((name, kind)) => (name.trim_matches('"').to_owned(), kind),
-                    None => (format!("field{at}"), part.as_str()),
-                };
-                Ok(Field::new(name, named(kind)?, true))
-            };
-            DataType::Struct(split(inner).iter().enumerate().map(field).collect::<Result<_>>()?)
-        }
-        _ if head.starts_with("timestamp") && lower.contains("with time zone") => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-        }
-        _ if head.starts_with("timestamp") || head == "datetime" => {
-            DataType::Timestamp(TimeUnit::Microsecond, None)
-        }
-        _ => return Err(invalid(format!("Unknown type: {name}"))),
-    })
-}
-
-/// Parts between commas that are in no parentheses.
-fn split(text: &str) -> Vec<String> {
-    let (mut depth, mut parts) = (0, vec![String::new()]);
-    for character in text.chars() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(last) = parts.last_mut() {
-            last.push(character);
-        }
-    }
-    parts
-}
-
-fn run(call: &Call, tries: bool) -> Result<ArrayRef> {
-    let from = call.argument(0)?;
-    let to = &call.gives;
-    let name = call.constant(1).unwrap_or_default();
-    match (from.data_type(), to) {
-        (one, other) if one == other => Ok(Arc::clone(from)),
-        (DataType::Null, _) => Ok(new_null_array(to, from.len())),
-        (_, DataType::LargeUtf8) => {
-            let json = |row| (!from.is_null(row)).then(|| shown::json(from, row).to_string());
-            let texts: StringArray = (0..from.len()).map(json).collect();
-            Ok(datafusion::arrow::compute::cast(&texts, to)?)
-        }
-        (DataType::LargeUtf8, _) => by_row(call, tries, |text| {
-            let value: Value = serde_json::from_str(text).map_err(|_| cannot(text, name))?;
-            of_json(&value, to).ok_or_else(|| cannot(text, name))
-        }),
-        (DataType::Utf8, DataType::Timestamp(_, zone)) => by_row(call, tries, |text| {
-            let micros = dates::lenient(text).ok_or_else(|| cannot(text, name))?;
-            Ok(ScalarValue::TimestampMicrosecond(Some(micros), zone.clone()))
-        }),
-        (DataType::Utf8, DataType::Date32) => by_row(call, tries, |text| {
-            let micros = dates::lenient(text).ok_or_else(|| cannot(text, name))?;
-            let days = micros.div_euclid(86_400_000_000);
-            Ok(ScalarValue::Date32(i32::try_from(days).ok()))
-        }),
-        (DataType::Utf8, kind) if kind.is_numeric() || *kind == DataType::Boolean => {
-            let trimmed: StringArray = texts(from)?.iter().map(|it| it.map(str::trim)).collect();
-            let options = CastOptions { safe: tries, ..CastOptions::default() };
-            cast_with_options(&trimmed, to, &options).map_err(|_| {
-                let bad = trimmed.iter().flatten().find(|it| {
-                    let one = StringArray::from(vec![*it]);
-                    cast_with_options(&one, to, &options).is_err()
-                });
-                cannot(bad.unwrap_or_default(), name)
-            })
-        }
-        (
-            DataType::Timestamp(..) | DataType::Boolean | DataType::Float64 | DataType::Float32,
-            DataType::Utf8,
-        )
-        | (DataType::Map(..) | DataType::Struct(_) | DataType::List(_), DataType::Utf8) => {
-            let text = |row| shown::text(from, row, Nulls::Word);
-            Ok(Arc::new((0..from.len()).map(text).collect::<StringArray>()))
-        }
-        (DataType::Float64 | DataType::Float32, kind) if kind.is_integer() => {
-            // Trino rounds, Arrow cuts.
-            let rounded: datafusion::arrow::array::Float64Array =
-                datafusion::arrow::compute::cast(from, &DataType::Float64)?
-                    .as_primitive::<datafusion::arrow::datatypes::Float64Type>()
-                    .iter()
-                    .map(|it| it.map(f64::round))
-                    .collect();
-            let options = CastOptions { safe: tries, ..CastOptions::default() };
-            Ok(cast_with_options(&rounded, to, &options)?)
-        }
-        _ => {
-            let options = CastOptions { safe: tries, ..CastOptions::default() };
-            Ok(cast_with_options(from, to, &options)?)
-        }
-    }
-}
-
-fn cannot(text: &str, name: &str) -> datafusion::common::DataFusionError {
-    invalid(format!("Cannot cast '{}' to {name}", json::shortened(text)))
-}
-
-fn by_row(
-    call: &Call,
-    tries: bool,
-    make: impl Fn(&str) -> Result<ScalarValue>,
-) -> Result<ArrayRef> {
-    let texts = call.texts(0)?;
-    let null = ScalarValue::try_from(&call.gives)?;
-    let mut values = Vec::with_capacity(texts.len());
-    for text in &texts {
-        values.push(match text.map(&make) {
-            None => null.clone(),
-            Some(Ok(value)) => value,
-            Some(Err(_)) if tries => null.clone(),
-            Some(Err(error)) => return Err(error),
-        });
-    }
-    if values.is_empty() {
-        return Ok(new_null_array(&call.gives, 0));
-    }
-    ScalarValue::iter_to_array(values)
-}
-
-/// A value of JSON as one of this type. None when it is none.
-fn of_json(value: &Value, to: &DataType) -> Option<ScalarValue> {
-    if value.is_null() {
-        return ScalarValue::try_from(to).ok();
-    }
-    let scalar = || match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    };
-    match to {
-        DataType::LargeUtf8 => Some(ScalarValue::LargeUtf8(Some(value.to_string()))),
-        DataType::Utf8 => {
-            Some(ScalarValue::Utf8(Some(scalar().unwrap_or_else(|| value.to_string()))))
-        }
-        DataType::List(element) => {
-            let parts = value.as_array()?.iter().map(|it| of_json(it, element.data_type()));
-            let parts: Vec<_> = parts.collect::<Option<_>>()?;
-            let list = ScalarValue::new_list(&parts, element.data_type(), true);
-            let list = datafusion::arrow::compute::cast(&*list, to).ok()?;
-            ScalarValue::try_from_array(&list, 0).ok()
-        }
-        DataType::Map(entry, _) => {
-            let DataType::Struct(fields) = entry.data_type() else { return None };
-            let kind = fields.get(1)?.data_type();
-            let members = value.as_object()?;
-            let keys: ArrayRef =
-                Arc::new(members.keys().map(|it| Some(it.as_str())).collect::<StringArray>());
-            let values =
-                members.values().map(|it| of_json(it, kind)).collect::<Option<Vec<_>>>()?;
-            let values = if values.is_empty() {
-                new_null_array(kind, 0)
-            } else {
-                ScalarValue::iter_to_array(values).ok()?
-            };
-            let entries = datafusion::arrow::array::StructArray::new(
-                fields.clone(),
-                vec![keys, values],
-                None,
-            );
-            let ends = vec![0, i32::try_from(members.len()).ok()?];
-            let offsets = datafusion::arrow::buffer::OffsetBuffer::new(ends.into());
-            let map = datafusion::arrow::array::MapArray::new(
-                Arc::clone(entry),
-                offsets,
-                entries,
-                None,
-                false,
-            );
-            Some(ScalarValue::Map(Arc::new(map)))
-        }
-        DataType::Struct(fields) => {
-            let parts = fields.iter().enumerate().map(|(at, field)| {
-                let part =
-                    value.get(field.name()).or_else(|| value.get(at)).unwrap_or(&Value::Null);
-                of_json(part, field.data_type())?.to_array().ok()
-            });
-            let parts = parts.collect::<Option<Vec<_>>>()?;
-            let row = datafusion::arrow::array::StructArray::new(fields.clone(), parts, None);
-            Some(ScalarValue::Struct(Arc::new(row)))
-        }
-        DataType::Timestamp(_, zone) => {
-            Some(ScalarValue::TimestampMicrosecond(Some(dates::lenient(&scalar()?)?), zone.clone()))
-        }
-        _ => {
-            let text = ScalarValue::Utf8(Some(scalar()?));
-            text.cast_to(to).ok().filter(|it| !it.is_null())
-        }
-    }
-}
-
-fn type_of(call: &Call) -> Result<ArrayRef> {
-    let name = name_of(call.argument(0)?.data_type());
-    Ok(Arc::new(StringArray::from(vec![name; call.rows])))
-}
-
-/// A type as Trino calls it.
-fn name_of(kind: &DataType) -> String {
-    match kind {
-        DataType::Null => "unknown".to_owned(),
-        DataType::Utf8 | DataType::Utf8View => "varchar".to_owned(),
-        DataType::LargeUtf8 => "json".to_owned(),
-        DataType::Int64 | DataType::UInt64 => "bigint".to_owned(),
-        DataType::Int32 => "integer".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp(3)".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamp(3) with time zone".to_owned(),
-        DataType::List(element) => format!("array({})", name_of(element.data_type())),
-        DataType::Map(entry, _) => match entry.data_type() {
-            DataType::Struct(fields) => {
-                let parts: Vec<_> = fields.iter().map(|it| name_of(it.data_type())).collect();
-                format!("map({})", parts.join(", "))
-            }
-            _ => "map".to_owned(),
+        array::{
+            Array, ArrayRef, AsArray as _, BinaryArray, BooleanArray, Date32Array, Float32Array,
+            Float64Array, Int64Array, LargeStringBuilder, ListArray, MapArray, StringBuilder,
+            StructArray, TimestampMillisecondArray, new_null_array, timezone::Tz,
         },
-        DataType::Struct(fields) => {
-            let part = |it: &Arc<Field>| format!("{} {}", it.name(), name_of(it.data_type()));
-            format!("row({})", fields.iter().map(part).collect::<Vec<_>>().join(", "))
+        compute::{self, CastOptions},
+        datatypes::{DataType, Float32Type, Float64Type, TimeUnit},
+    },
+    error::{DataFusionError, Result},
+};
+
+use super::json;
+use crate::{text, types};
+
+/// Casts a column. What cannot be cast is null where `lenient`, else an error.
+pub(crate) fn cast(array: &ArrayRef, to: &DataType, lenient: bool) -> Result<ArrayRef> {
+    let from = array.data_type();
+    if from == to {
+        return Ok(Arc::clone(array));
+    }
+    if *from == DataType::Null {
+        return Ok(new_null_array(to, array.len()));
+    }
+    let canonical = types::canonical(from);
+    if canonical != *from {
+        return cast(&compute::cast(array, &canonical)?, to, lenient);
+    }
+    match (from, to) {
+        (_, DataType::LargeUtf8) => to_json(array),
+        (DataType::LargeUtf8, _) => json::cast(array, to, lenient),
+        (_, DataType::Utf8) => to_text(array),
+        (DataType::Utf8, _) => from_text(array, to, lenient),
+        (DataType::Float64, it) if it.is_integer() => {
+            let rounded = array.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round);
+            plain(&(Arc::new(rounded) as ArrayRef), to, lenient)
         }
-        other => other.to_string().to_lowercase(),
+        (DataType::Float32, it) if it.is_integer() => {
+            let rounded = array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round);
+            plain(&(Arc::new(rounded) as ArrayRef), to, lenient)
+        }
+        (DataType::Struct(_), DataType::Struct(fields)) => {
+            let rows = array.as_struct();
+            if rows.num_columns() != fields.len() {
+                return Err(refused(from, to));
+            }
+            let columns = rows
+                .columns()
+                .iter()
+                .zip(fields)
+                .map(|(column, field)| cast(column, field.data_type(), lenient))
+                .collect::<Result<Vec<_>>>()?;
+            let nulls = rows.nulls().cloned();
+            Ok(Arc::new(StructArray::try_new(fields.clone(), columns, nulls)?))
+        }
+        (DataType::List(_), DataType::List(field)) => {
+            let list = array.as_list::<i32>();
+            let values = cast(list.values(), field.data_type(), lenient)?;
+            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+            Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, values, nulls)?))
+        }
+        (DataType::Map(..), DataType::Map(field, sorted)) => {
+            let map = array.as_map();
+            let DataType::Struct(fields) = field.data_type() else { return Err(refused(from, to)) };
+            let [key, value] = fields.as_ref() else { return Err(refused(from, to)) };
+            let columns = vec![
+                cast(map.keys(), key.data_type(), false)?,
+                cast(map.values(), value.data_type(), lenient)?,
+            ];
+            let entries = StructArray::try_new(fields.clone(), columns, None)?;
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, entries, nulls, *sorted)?))
+        }
+        (a, b) if a.is_nested() || b.is_nested() => Err(refused(from, to)),
+        _ => plain(array, to, lenient),
     }
 }
 
-/// Words of truth as booleans; anything else stays what it is.
-fn truth_of(given: &Given<'_>) -> Result<DataType> {
-    Ok(match given.type_of(0) {
-        DataType::Utf8 | DataType::LargeUtf8 => DataType::Boolean,
-        other => other,
+fn plain(array: &ArrayRef, to: &DataType, lenient: bool) -> Result<ArrayRef> {
+    let options = CastOptions { safe: lenient, ..CastOptions::default() };
+    compute::cast_with_options(array, to, &options).map_err(|error| {
+        let error = error.to_string();
+        let why = error.split_once(": ").map_or(error.as_str(), |it| it.1);
+        DataFusionError::Execution(format!("cannot cast to {}: {why}", types::name(to)))
     })
 }
 
-fn truth(call: &Call) -> Result<ArrayRef> {
-    let column = call.argument(0)?;
-    if !matches!(column.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
-        return Ok(Arc::clone(column));
+fn refused(from: &DataType, to: &DataType) -> DataFusionError {
+    DataFusionError::Plan(format!("cannot cast {} to {}", types::name(from), types::name(to)))
+}
+
+fn to_json(array: &ArrayRef) -> Result<ArrayRef> {
+    let mut out = LargeStringBuilder::new();
+    let mut text = String::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            out.append_null();
+            continue;
+        }
+        text.clear();
+        text::write_json(&mut text, array.as_ref(), row);
+        out.append_value(&text);
     }
-    let read = |word: &str| match word {
-        "true" => Some(true),
-        "false" => Some(false),
+    Ok(Arc::new(out.finish()))
+}
+
+fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
+    if array.data_type().is_integer() {
+        return Ok(compute::cast(array, &types::TEXT)?);
+    }
+    if let Some(bytes) = array.as_binary_opt::<i32>() {
+        // Trino has no such cast; bytes that are text are what was meant.
+        let mut out = StringBuilder::new();
+        for it in bytes {
+            out.append_option(it.map(String::from_utf8_lossy));
+        }
+        return Ok(Arc::new(out.finish()));
+    }
+    let mut out = StringBuilder::new();
+    let mut text = String::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            out.append_null();
+            continue;
+        }
+        text.clear();
+        text::write_value(&mut text, array.as_ref(), row, "null");
+        out.append_value(&text);
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn from_text(array: &ArrayRef, to: &DataType, lenient: bool) -> Result<ArrayRef> {
+    /// Reads each text; what cannot be read is null where lenient.
+    fn each<T, A: FromIterator<Option<T>>>(
+        array: &ArrayRef,
+        to: &DataType,
+        lenient: bool,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<A> {
+        array
+            .as_string::<i32>()
+            .iter()
+            .map(|it| match it.map(|text| (read(text), text)) {
+                None => Ok(None),
+                Some((Some(value), _)) => Ok(Some(value)),
+                Some((None, _)) if lenient => Ok(None),
+                Some((None, text)) => Err(DataFusionError::Execution(format!(
+                    "cannot cast '{text}' to {}",
+                    types::name(to)
+                ))),
+            })
+            .collect()
+    }
+    Ok(match to {
+        DataType::Boolean => Arc::new(each::<_, BooleanArray>(array, to, lenient, boolean)?),
+        it if it.is_integer() => {
+            let read = |it: &str| it.trim().parse::<i64>().ok();
+            let wide: ArrayRef = Arc::new(each::<_, Int64Array>(array, to, lenient, read)?);
+            plain(&wide, to, lenient)?
+        }
+        DataType::Float64 => Arc::new(each::<_, Float64Array>(array, to, lenient, double)?),
+        DataType::Float32 => {
+            #[expect(clippy::cast_possible_truncation, reason = "real has fewer digits")]
+            let read = |it: &str| double(it).map(|it| it as f32);
+            Arc::new(each::<_, Float32Array>(array, to, lenient, read)?)
+        }
+        DataType::Date32 => Arc::new(each::<_, Date32Array>(array, to, lenient, date)?),
+        DataType::Timestamp(TimeUnit::Millisecond, zone) => {
+            let out: TimestampMillisecondArray = each(array, to, lenient, instant)?;
+            Arc::new(out.with_timezone_opt(zone.clone()))
+        }
+        DataType::Timestamp(..) => {
+            let out: TimestampMillisecondArray = each(array, to, lenient, instant)?;
+            let out: ArrayRef = Arc::new(out);
+            compute::cast(&out, to)?
+        }
+        DataType::Binary => {
+            let out: BinaryArray =
+                array.as_string::<i32>().iter().map(|it| it.map(str::as_bytes)).collect();
+            Arc::new(out)
+        }
+        it if it.is_nested() => return Err(refused(array.data_type(), to)),
+        _ => plain(array, to, lenient)?,
+    })
+}
+
+/// What varchar may stand for a truth.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" => Some(true),
+        "false" | "f" | "0" => Some(false),
         _ => None,
-    };
-    let texts = call.texts(0)?;
-    Ok(Arc::new(texts.iter().map(|it| it.and_then(read)).collect::<BooleanArray>()))
-}
-
-/// Booleans as words; anything else stays what it is.
-fn word_of(given: &Given<'_>) -> Result<DataType> {
-    Ok(match given.type_of(0) {
-        DataType::Boolean => DataType::Utf8,
-        other => other,
-    })
-}
-
-fn word(call: &Call) -> Result<ArrayRef> {
-    let column = call.argument(0)?;
-    if !matches!(column.data_type(), DataType::Boolean) {
-        return Ok(Arc::clone(column));
     }
-    let shown = |row| shown::text(column, row, Nulls::Word);
-    Ok(Arc::new((0..column.len()).map(shown).collect::<StringArray>()))
 }
 
-/// What stands for a map where maps are compared: its members in the order of their names.
-fn map_text(call: &Call) -> Result<ArrayRef> {
-    let column = call.argument(0)?;
-    let text = |row| {
-        let value = (!column.is_null(row)).then(|| shown::json(column, row))?;
-        let Value::Object(members) = value else { return Some(value.to_string()) };
-        let sorted: std::collections::BTreeMap<_, _> = members.into_iter().collect();
-        serde_json::to_string(&sorted).ok()
+/// A double as Java reads it.
+fn double(text: &str) -> Option<f64> {
+    match text.trim() {
+        "Infinity" | "+Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        "NaN" => Some(f64::NAN),
+        it if it
+            .bytes()
+            .all(|c| c.is_ascii_digit() || matches!(c, b'.' | b'-' | b'+' | b'e' | b'E')) =>
+        {
+            it.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// Days since 1970 of `2024-05-01`. What follows a day (a time) is passed over.
+fn date(text: &str) -> Option<i32> {
+    i32::try_from(instant(text)?.div_euclid(86_400_000)).ok()
+}
+
+/// Milliseconds since 1970 of a timestamp in any spelling that queries use: a date alone, `T` or a
+/// space before the time, seconds and fraction or none, a zone at the end or none (UTC).
+pub(crate) fn instant(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (day, rest) = match text.find(['T', 't', ' ']) {
+        Some(at) => (text.get(..at)?, text.get(at + 1..)?),
+        None => (text, ""),
     };
-    Ok(Arc::new((0..column.len()).map(text).collect::<StringArray>()))
+    let (sign, unsigned) = day.strip_prefix('-').map_or((1, day), |rest| (-1, rest));
+    let mut parts = unsigned.splitn(3, '-');
+    let year: i32 = digits(parts.next()?, 6)?;
+    let month: u32 = digits(parts.next()?, 2)?;
+    let day: u32 = digits(parts.next()?, 2)?;
+    let day = NaiveDate::from_ymd_opt(sign * year, month, day)?;
+    let rest = rest.trim();
+    let end = rest
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')))
+        .unwrap_or(rest.len());
+    let (time, zone) = rest.split_at_checked(end)?;
+    let at = NaiveDateTime::new(day, time_of_day(time)?);
+    let zone = zone.trim();
+    if zone.is_empty() || zone.eq_ignore_ascii_case("z") || text::is_utc(zone) {
+        return Some(at.and_utc().timestamp_millis());
+    }
+    let zone: Tz = zone.parse().ok()?;
+    // An hour that clocks skip has no instant; of one that they repeat, the first counts.
+    zone.from_local_datetime(&at).earliest().map(|it| it.timestamp_millis())
+}
+
+/// `12`, `12:34`, `12:34:56` or `12:34:56.789`; nothing is midnight.
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    if text.is_empty() {
+        return Some(NaiveTime::MIN);
+    }
+    let (clock, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    let mut parts = clock.split(':');
+    let hour = digits(parts.next()?, 2)?;
+    let minute = parts.next().map_or(Some(0), |it| digits(it, 2))?;
+    let second = parts.next().map_or(Some(0), |it| digits(it, 2))?;
+    let decimal = fraction.len() <= 12 && fraction.bytes().all(|c| c.is_ascii_digit());
+    if parts.next().is_some() || !decimal {
+        return None;
+    }
+    let millis: u32 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    NaiveTime::from_hms_milli_opt(hour, minute, second, millis)
+}
+
+/// A number of one to `most` digits.
+fn digits<N: std::str::FromStr>(text: &str, most: usize) -> Option<N> {
+    let fits = (1..=most).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit());
+    if fits { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let printed = instant(text).map(|it| text::timestamp(it, None));
+        assert_eq!(printed.as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_timestamp_is_read_in_every_spelling_of_published_queries() {
+        check("2023-01-01 00:00:00", Some("2023-01-01 00:00:00.000"));
+        check("2020-01-01", Some("2020-01-01 00:00:00.000"));
+        check("2024-01-01T00:00:00Z", Some("2024-01-01 00:00:00.000"));
+        check("2024-01-01 10:20", Some("2024-01-01 10:20:00.000"));
+        check("2024-01-01 10:20:30.5", Some("2024-01-01 10:20:30.500"));
+        check("2024-01-01T10:20:30+02:00", Some("2024-01-01 08:20:30.000"));
+        check("2024-01-01 10:20:30 UTC", Some("2024-01-01 10:20:30.000"));
+        check("2024-01-01 10:20:30 Europe/Berlin", Some("2024-01-01 09:20:30.000"));
+        check("START_TIME", None);
+        check("2024-13-01", None);
+        check("", None);
+    }
 }

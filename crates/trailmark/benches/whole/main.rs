@@ -32,6 +32,7 @@ mod machine;
 mod nginx;
 mod parsing;
 mod proxying;
+mod querying;
 mod records;
 mod report;
 mod server;
@@ -85,7 +86,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 type Measure = for<'a> fn(Size, &'a mut Report) -> LocalBoxFuture<'a, anyhow::Result<()>>;
 
 /// The numbers, in the order of the table.
-const NUMBERS: [(&str, Measure); 12] = [
+const NUMBERS: [(&str, Measure); 13] = [
     ("ingest", |size, report| ingest::measure(size, report).boxed_local()),
     ("single_calls", |size, report| single_calls::measure(size, report).boxed_local()),
     ("delivering", |size, report| delivering::measure(size, report).boxed_local()),
@@ -95,6 +96,7 @@ const NUMBERS: [(&str, Measure); 12] = [
     ("streaming", |size, report| streaming::measure(size, report).boxed_local()),
     ("uploads", |size, report| uploads::measure(size, report).boxed_local()),
     ("lookups", |size, report| lookups::measure(size, report).boxed_local()),
+    ("query", |size, report| async move { querying::measure(size, report) }.boxed_local()),
     ("parsing", |_, report| async move { parsing::read(report) }.boxed_local()),
     ("trees", |_, report| async move { parsing::trees(report) }.boxed_local()),
     ("selectors", |_, report| async move { parsing::selectors(report) }.boxed_local()),

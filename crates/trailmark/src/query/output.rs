@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -12,17 +12,23 @@ use datafusion::arrow::{
     datatypes::{Field, Schema},
     record_batch::RecordBatch,
 };
-use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::properties::WriterProperties,
+};
 use serde_json::{Map, Value};
-use sql::{Answer, Nulls, text};
+use sql::{Column, text};
 
 use crate::cli::Format;
 
 /// Writes rows as they come.
 pub(crate) struct Output {
     labels: Vec<String>,
-    rows: u64,
+    rows: usize,
     form: Form,
+    /// A file that takes its name when it is whole, and that name.
+    file: Option<(PathBuf, PathBuf)>,
 }
 
 enum Form {
@@ -38,57 +44,64 @@ impl Output {
     pub(crate) fn new(
         format: Format,
         file: Option<&Path>,
-        answer: &Answer,
+        columns: Vec<Column>,
     ) -> anyhow::Result<Self> {
-        let mut to: Box<dyn Write + Send> = match file {
-            Some(file) => {
-                let made = File::create(file);
-                Box::new(BufWriter::new(
-                    made.with_context(|| format!("cannot write `{}`", file.display()))?,
-                ))
+        let file = file.map(|name| (beside(name), name.to_owned()));
+        let mut to: Box<dyn Write + Send> = match &file {
+            Some((made, _)) => {
+                let to = File::create(made);
+                let to = to.with_context(|| format!("cannot write `{}`", made.display()))?;
+                Box::new(BufWriter::new(to))
             }
             None => Box::new(BufWriter::new(io::stdout())),
         };
-        let labels = answer.labels.clone();
+        let mut labels: Vec<_> = columns.iter().map(|it| it.label.clone()).collect();
         let form = match format {
             Format::Table => Form::Table { to, widths: Vec::new(), waiting: Vec::new() },
             Format::Csv => {
                 line(&mut to, labels.iter().map(String::as_str))?;
                 Form::Csv(to)
             }
-            Format::Json => Form::Json(to),
-            Format::Ndjson => Form::Ndjson(to),
+            Format::Json | Format::Ndjson => {
+                // An object has no two members of one name.
+                labels = unique(&labels);
+                if format == Format::Json { Form::Json(to) } else { Form::Ndjson(to) }
+            }
             Format::Parquet => {
-                let names = unique(&labels);
-                let fields = answer.schema.fields().iter().zip(names);
-                let fields: Vec<Field> =
-                    fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+                let named = columns.into_iter().zip(unique(&labels));
+                let fields: Vec<_> =
+                    named.map(|(it, name)| Field::new(name, it.data_type, true)).collect();
                 let schema = Arc::new(Schema::new(fields));
                 let settings = WriterProperties::builder()
-                    .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()))
+                    .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .build();
                 let writer = ArrowWriter::try_new(to, Arc::clone(&schema), Some(settings))?;
                 Form::Parquet { writer: Box::new(writer), schema }
             }
         };
-        Ok(Self { labels, rows: 0, form })
+        Ok(Self { labels, rows: 0, form, file })
     }
 
     /// Writes some rows.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
-        let Self { labels, rows, form } = self;
+        let Self { labels, rows, form, .. } = self;
         for row in 0..batch.num_rows() {
-            let cells =
-                || batch.columns().iter().map(move |it| text(it.as_ref(), row, Nulls::Word));
+            let cells = || {
+                let columns = batch.columns().iter();
+                columns.map(move |it| {
+                    let is_null = it.is_null(row);
+                    if is_null { String::new() } else { text::value(it, row, "null") }
+                })
+            };
             let object = || {
-                let values = batch.columns().iter().map(|it| sql::json(it.as_ref(), row));
+                let values = batch.columns().iter().map(|it| text::json(it, row));
                 Value::Object(labels.iter().cloned().zip(values).collect::<Map<_, _>>())
             };
             match form {
                 Form::Table { waiting, .. } => {
-                    waiting.push(cells().map(|it| shown(&it.unwrap_or_default())).collect());
+                    waiting.push(cells().map(|it| shown(&it)).collect());
                 }
-                Form::Csv(to) => line(to, cells().map(Option::unwrap_or_default))?,
+                Form::Csv(to) => line(to, cells())?,
                 Form::Json(to) => {
                     to.write_all(if *rows == 0 { b"[\n" } else { b",\n" })?;
                     serde_json::to_writer(to, &object())?;
@@ -113,7 +126,7 @@ impl Output {
     }
 
     /// Ends; says how many rows there were.
-    pub(crate) fn finish(mut self) -> anyhow::Result<u64> {
+    pub(crate) fn finish(mut self) -> anyhow::Result<usize> {
         self.draw()?;
         match self.form {
             Form::Table { mut to, .. } | Form::Csv(mut to) | Form::Ndjson(mut to) => to.flush()?,
@@ -122,6 +135,12 @@ impl Output {
                 to.flush()?;
             }
             Form::Parquet { writer, .. } => writer.into_inner()?.flush()?,
+        }
+        if let Some((made, name)) = &self.file
+            && made != name
+        {
+            let named = std::fs::rename(made, name);
+            named.with_context(|| format!("cannot write `{}`", name.display()))?;
         }
         Ok(self.rows)
     }
@@ -153,6 +172,16 @@ impl Output {
         }
         to.flush()
     }
+}
+
+/// Where a file is written until it is whole; a pipe or a device is written at once.
+fn beside(name: &Path) -> PathBuf {
+    if name.exists() && !name.is_file() {
+        return name.to_owned();
+    }
+    let mut made = name.as_os_str().to_owned();
+    made.push(".part");
+    made.into()
 }
 
 /// A cell that fits: no line breaks nor other control characters, which a terminal would obey, and no

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, path::PathBuf};
 
+use anyhow::anyhow;
 use rustyline::{
     Context, Editor, Helper, completion::Completer, error::ReadlineError, highlight::Highlighter,
     hint::Hinter, history::FileHistory, validate::Validator,
@@ -21,27 +22,30 @@ pub(super) async fn run(asker: &Asker) -> anyhow::Result<()> {
         let _first = editor.load_history(file);
     }
     say(format_args!(
-        "{DIM}End a query with `;`. Tables: events, cloudtrail_logs. Leave with Ctrl-D.{DIM:#}"
+        "{DIM}End a query with `;`. Tables: events, cloudtrail_logs. Ctrl-C stops one, Ctrl-D leaves.{DIM:#}"
     ));
     let mut query = String::new();
     loop {
         let prompt = if query.is_empty() { "trailmark> " } else { "       ... " };
         match editor.readline(prompt) {
             Ok(line) => {
+                match (query.is_empty(), line.trim()) {
+                    (true, "") => continue,
+                    (true, "exit" | "quit" | "exit;" | "quit;") => break,
+                    (_, _) => {}
+                }
                 query.push_str(&line);
                 query.push('\n');
-                if query.trim().is_empty() || matches!(query.trim(), "exit" | "quit") {
-                    if !query.trim().is_empty() {
-                        break;
-                    }
-                    query.clear();
-                }
                 if !query.trim_end().ends_with(';') {
                     continue;
                 }
                 let whole = std::mem::take(&mut query);
                 editor.add_history_entry(whole.trim())?;
-                if let Err(error) = asker.ask(&whole).await {
+                let asked = tokio::select! {
+                    asked = asker.ask(&whole) => asked,
+                    _stopped = tokio::signal::ctrl_c() => Err(anyhow!("stopped")),
+                };
+                if let Err(error) = asked {
                     say(format_args!("{RED}error{RED:#}: {error:#}"));
                 }
             }
@@ -91,7 +95,7 @@ impl Completer for Words {
             .iter()
             .chain(View::Athena.columns())
             .map(|it| if it.member.is_empty() { it.name } else { it.member });
-        let functions = sql::functions::COVERED.iter().map(|it| Cow::Owned(format!("{it}(")));
+        let functions = sql::FUNCTIONS.iter().map(|it| Cow::Owned(format!("{}(", it.name)));
         let words = KEYWORDS.iter().copied().chain(columns).map(Cow::Borrowed).chain(functions);
         let mut found: Vec<String> =
             words.filter(|it| it.to_lowercase().starts_with(&word)).map(Cow::into_owned).collect();
