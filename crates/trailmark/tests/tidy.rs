@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Which floor a crate stands on. A crate may use the floors below it, never one beside or above.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("trailmark", 5),
     ("api", 4),
     ("door", 4),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("log", 2),
     ("matching", 2),
     ("sql", 2),
+    ("tables", 2),
     ("views", 2),
     ("wire", 2),
     ("record", 1),

@@ -23,7 +23,7 @@ const READ_BYTES: usize = 64 << 10;
 
 /// An open file. Cheap to clone; clones share nothing that moves.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader {
+pub struct Reader {
     source: Source,
     length: u64,
 }
@@ -73,8 +73,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the file is shorter or cannot be read.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
+    pub fn bytes(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
         self.read(start, length)
     }
 }
@@ -86,10 +85,10 @@ impl Length for Reader {
 }
 
 impl ChunkReader for Reader {
-    type T = BufReader<From>;
+    type T = BufReader<Sequential>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::with_capacity(READ_BYTES, From { reader: self.clone(), at: start }))
+        Ok(BufReader::with_capacity(READ_BYTES, Sequential { reader: self.clone(), at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -99,12 +98,12 @@ impl ChunkReader for Reader {
 
 /// Reads on from a place in the file.
 #[derive(Debug)]
-pub(crate) struct From {
+pub struct Sequential {
     reader: Reader,
     at: u64,
 }
 
-impl Read for From {
+impl Read for Sequential {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, io::Error> {
         let left = self.reader.length.saturating_sub(self.at);
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());

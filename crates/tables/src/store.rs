@@ -19,8 +19,8 @@ use object_store::{
 };
 
 use crate::Error;
-pub(crate) use reader::Reader;
-pub(crate) use upload::Upload;
+pub use reader::{Reader, Sequential};
+pub use upload::Upload;
 
 /// Makes files durable that an object store has written.
 pub trait Durability: Debug + Send + Sync {
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// The URL of the root, without a slash at its end.
-    pub(crate) fn location(&self) -> &str {
+    pub fn location(&self) -> &str {
         &self.location
     }
 
@@ -88,7 +88,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be written or synced; it may then be there or not.
-    pub(crate) async fn put(&self, url: &str, bytes: Bytes) -> Result<(), Error> {
+    pub async fn put(&self, url: &str, bytes: Bytes) -> Result<(), Error> {
         let key = self.key(url)?;
         self.objects.put(&key, bytes.into()).await?;
         self.sync(key).await
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// When `url` lies outside of the store.
-    pub(crate) fn upload(&self, url: &str) -> Result<Upload, Error> {
+    pub fn upload(&self, url: &str) -> Result<Upload, Error> {
         Ok(Upload::new(self.clone(), self.key(url)?))
     }
 
@@ -106,7 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn get(&self, url: &str) -> Result<Bytes, Error> {
+    pub async fn get(&self, url: &str) -> Result<Bytes, Error> {
         Ok(self.objects.get(&self.key(url)?).await?.bytes().await?)
     }
 
@@ -115,7 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub(crate) fn open(&self, url: &str, length: u64) -> Result<Reader, Error> {
+    pub fn open(&self, url: &str, length: u64) -> Result<Reader, Error> {
         let key = self.key(url)?;
         match &self.folder {
             Some(folder) => Reader::local(folder.join(key.as_ref()), length),
@@ -127,7 +127,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(crate) async fn head(&self, url: &str) -> Result<Option<ObjectMeta>, Error> {
+    pub async fn head(&self, url: &str) -> Result<Option<ObjectMeta>, Error> {
         match self.objects.head(&self.key(url)?).await {
             Ok(meta) => Ok(Some(meta)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store refuses.
-    pub(crate) async fn delete(&self, url: &str) -> Result<(), Error> {
+    pub async fn delete(&self, url: &str) -> Result<(), Error> {
         match self.objects.delete(&self.key(url)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -150,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(crate) async fn list(&self, url: &str) -> Result<Vec<(String, ObjectMeta)>, Error> {
+    pub async fn list(&self, url: &str) -> Result<Vec<(String, ObjectMeta)>, Error> {
         let key = self.key(url)?;
         if let Some(folder) = &self.folder {
             let folder = folder.join(key.as_ref());

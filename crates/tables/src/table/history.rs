@@ -9,34 +9,34 @@ use std::{collections::HashSet, sync::Weak};
 use iceberg::spec::{DataFile, ManifestFile, ManifestStatus, SnapshotRef};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Table, read_manifest_list};
-use crate::{Error, flush::OURS, table_file::TableFile};
+use super::{DataFileFacts, Table, read_manifest_list};
+use crate::{Error, OURS};
 
 /// A snapshot that is kept, and the files that it needs.
 #[derive(Debug)]
-pub(super) struct Version {
+pub(super) struct Version<F> {
     pub(super) snapshot: i64,
     pub(super) manifest_list: String,
     pub(super) manifests: Vec<String>,
     /// Data files that this snapshot dropped: the one before still names them.
-    pub(super) dropped: Vec<Dropped>,
+    pub(super) dropped: Vec<Dropped<F>>,
 }
 
 /// A data file that is no longer part of the table.
 #[derive(Debug)]
-pub(super) struct Dropped {
+pub(super) struct Dropped<F> {
     pub(super) url: String,
     /// Readers may hold it; unknown of files that were dropped in an earlier run.
-    pub(super) file: Option<Weak<TableFile>>,
+    pub(super) file: Option<Weak<F>>,
 }
 
 /// A file that can go.
 #[derive(Debug)]
-pub(super) struct Garbage {
+pub(super) struct Garbage<F> {
     url: String,
     since: Timestamp,
     /// Set for data files; they stay while a reader holds them.
-    file: Option<Weak<TableFile>>,
+    file: Option<Weak<F>>,
     /// Set when a commit that adds it may have been made although it seemed to fail.
     is_doubtful: bool,
 }
@@ -44,7 +44,7 @@ pub(super) struct Garbage {
 /// How long files of other engines are left alone that no version names: they may be about to.
 const FOREIGN_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-impl Version {
+impl<F> Version<F> {
     pub(super) fn new(snapshot: &SnapshotRef, manifests: &[ManifestFile]) -> Self {
         Self {
             snapshot: snapshot.snapshot_id(),
@@ -55,9 +55,9 @@ impl Version {
     }
 }
 
-impl Table {
+impl<F: DataFileFacts> Table<F> {
     /// Reads the snapshots that are kept, oldest first, back from the current one.
-    pub(super) async fn read_versions(&self) -> Result<Vec<Version>, Error> {
+    pub(super) async fn read_versions(&self) -> Result<Vec<Version<F>>, Error> {
         let mut versions = Vec::new();
         let mut next = self.metadata.current_snapshot();
         while let Some(snapshot) = next {
@@ -96,7 +96,7 @@ impl Table {
             urls.insert(version.manifest_list.clone());
             urls.extend(version.manifests.iter().filter(|it| !needed.contains(it)).cloned());
         }
-        let mut dropped: Vec<Dropped> = gone.into_iter().flat_map(|it| it.dropped).collect();
+        let mut dropped: Vec<Dropped<F>> = gone.into_iter().flat_map(|it| it.dropped).collect();
         // What the oldest version dropped was named by those that are gone now.
         if let Some(oldest) = self.versions.first_mut() {
             dropped.append(&mut oldest.dropped);
@@ -118,21 +118,21 @@ impl Table {
 
     /// Remembers as garbage the files that a failed commit was to add, unless it turns out that it was
     /// made.
-    pub(crate) fn abandon(&mut self, files: &[DataFile]) {
+    pub fn abandon(&mut self, files: &[DataFile]) {
         let since = self.ambient.clock.now();
         let urls = files.iter().map(|it| it.file_path().to_owned());
         self.garbage.extend(urls.map(|url| Garbage { url, since, file: None, is_doubtful: true }));
     }
 
     /// Takes the garbage that is older than `grace` and that nobody reads.
-    pub(crate) fn due(&mut self, grace: SignedDuration, now: Timestamp) -> Vec<String> {
+    pub fn due(&mut self, grace: SignedDuration, now: Timestamp) -> Vec<String> {
         if self.is_stale {
             // Whether doubtful files are part of the table is not known.
             return Vec::new();
         }
         let files = &self.files;
-        self.garbage.retain(|it| !it.is_doubtful || files.iter().all(|file| *file.url != it.url));
-        let is_due = |it: &mut Garbage| {
+        self.garbage.retain(|it| !it.is_doubtful || files.iter().all(|file| file.url() != it.url));
+        let is_due = |it: &mut Garbage<F>| {
             now.duration_since(it.since) >= grace
                 && it.file.as_ref().is_none_or(|it| it.strong_count() == 0)
         };
@@ -145,7 +145,7 @@ impl Table {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(crate) async fn orphans(&self) -> Result<Vec<String>, Error> {
+    pub async fn orphans(&self) -> Result<Vec<String>, Error> {
         let metadata = &self.metadata;
         let mut needed: HashSet<&str> = HashSet::new();
         needed.insert(&self.at);
@@ -153,7 +153,7 @@ impl Table {
         needed.extend(metadata.statistics_iter().map(|it| it.statistics_path.as_str()));
         let partitions = metadata.partition_statistics_iter();
         needed.extend(partitions.map(|it| it.statistics_path.as_str()));
-        needed.extend(self.files.iter().map(|it| &*it.url));
+        needed.extend(self.files.iter().map(|it| it.url()));
         for version in &self.versions {
             needed.insert(&version.manifest_list);
             needed.extend(version.manifests.iter().map(String::as_str));

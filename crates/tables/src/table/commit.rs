@@ -1,11 +1,11 @@
-//! The next version of the table: files added, files dropped, the position moved, old snapshots
+//! The next version of the table: files added, files dropped, marks set, old snapshots
 //! expired, all at once or not at all.
 //!
 //! Order of writes: data files are durable before a commit begins; manifests, manifest list and
 //! metadata are durable before the catalog's row names them. A crash anywhere leaves the version
 //! before, and files that nobody names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iceberg::{
     MetadataLocation,
@@ -14,16 +14,15 @@ use iceberg::{
         ManifestWriterBuilder, Snapshot, Summary, TableMetadata,
     },
 };
-use log::Position;
 
 use super::{
-    CATALOG, NAME, NAMESPACE, POSITION, Table,
+    CATALOG, DataFileFacts, MARK, Table,
     history::{Dropped, Version},
     read_manifest_list,
 };
-use crate::{Error, flush::OURS, table_file::TableFile};
+use crate::{Error, OURS};
 
-pub(crate) use iceberg::spec::Operation;
+pub use iceberg::spec::Operation;
 
 /// How often a commit is tried when others change the table at the same time.
 const TRIES: u32 = 10;
@@ -39,28 +38,41 @@ const MERGED_MANIFESTS: usize = 12;
 
 /// What a commit does.
 #[derive(Debug)]
-pub(crate) struct Change {
+pub struct Change {
     /// How other engines are to understand it.
-    pub(crate) operation: Operation,
+    pub operation: Operation,
     /// Files to add, which are durable.
-    pub(crate) add: Vec<DataFile>,
+    pub add: Vec<DataFile>,
     /// URLs of files to drop, all of which must be there.
-    pub(crate) drop: HashSet<String>,
-    /// How far the table then holds the log; as far as before when absent.
-    pub(crate) committed: Option<Position>,
+    pub drop: HashSet<String>,
+    /// Marks to set, or to take away; the others stay. Names are of letters, digits, `.` and `-`.
+    pub marks: Vec<(String, Option<String>)>,
 }
 
-impl Table {
+impl Change {
+    fn marks_after(&self, before: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut marks = before.clone();
+        for (name, value) in &self.marks {
+            match value {
+                Some(value) => marks.insert(name.clone(), value.clone()),
+                None => marks.remove(name),
+            };
+        }
+        marks
+    }
+}
+
+impl<F: DataFileFacts> Table<F> {
     /// Makes `change`. Tries again when another engine was quicker. Returns false, and changes
     /// nothing, when a file to drop is not there any more.
     ///
     /// # Errors
     /// When store or catalog fail. The change may then have been made or not: [`Table::refresh`]
     /// finds out.
-    pub(crate) async fn commit(&mut self, change: &Change) -> Result<bool, Error> {
+    pub async fn commit(&mut self, change: &Change) -> Result<bool, Error> {
         for _ in 0..TRIES {
             self.refresh().await?;
-            let here = self.files.iter().filter(|it| change.drop.contains(&*it.url)).count();
+            let here = self.files.iter().filter(|it| change.drop.contains(it.url())).count();
             if here < change.drop.len() {
                 return Ok(false);
             }
@@ -84,8 +96,8 @@ impl Table {
         .bind(&next.at)
         .bind(&self.at)
         .bind(CATALOG)
-        .bind(NAMESPACE)
-        .bind(NAME)
+        .bind(&self.layout.namespace)
+        .bind(&self.layout.name)
         .bind(&self.at)
         .execute(&self.catalog)
         .await?;
@@ -97,8 +109,8 @@ impl Table {
         let Next { at, metadata, manifests, mut version } = next;
         let mut files: Vec<_> = Vec::with_capacity(self.files.len() + change.add.len());
         for file in self.files.iter() {
-            if change.drop.contains(&*file.url) {
-                let url = file.url.to_string();
+            if change.drop.contains(file.url()) {
+                let url = file.url().to_owned();
                 let file = Some(std::sync::Arc::downgrade(file));
                 version.dropped.push(Dropped { url, file });
             } else {
@@ -106,7 +118,7 @@ impl Table {
             }
         }
         for file in &change.add {
-            files.push(std::sync::Arc::new(TableFile::read(file)?));
+            files.push(std::sync::Arc::new(F::read(file)?));
         }
         let named: HashSet<_> =
             metadata.metadata_log().iter().map(|it| &it.metadata_file).collect();
@@ -116,7 +128,7 @@ impl Table {
             self.discard(url, now);
         }
         self.files = files.into();
-        self.committed = change.committed.unwrap_or(self.committed);
+        self.marks = change.marks_after(&self.marks);
         self.at = at;
         self.metadata = metadata.into();
         self.manifests = manifests;
@@ -128,15 +140,15 @@ impl Table {
 }
 
 /// A version that is written and that nobody names yet.
-struct Next {
+struct Next<F> {
     at: String,
     metadata: TableMetadata,
     manifests: Vec<ManifestFile>,
-    version: Version,
+    version: Version<F>,
 }
 
-impl Next {
-    async fn new(table: &Table, change: &Change) -> Result<Self, Error> {
+impl<F: DataFileFacts> Next<F> {
+    async fn new(table: &Table<F>, change: &Change) -> Result<Self, Error> {
         let metadata = &table.metadata;
         let id = (table.ambient.random.uuid().as_u128() as i64) & i64::MAX;
         let sequence = metadata.next_sequence_number();
@@ -180,13 +192,13 @@ impl Next {
 }
 
 /// Writes the files of one commit.
-struct Writing<'a> {
-    table: &'a Table,
+struct Writing<'a, F> {
+    table: &'a Table<F>,
     snapshot: i64,
     written: u32,
 }
 
-impl Writing<'_> {
+impl<F: DataFileFacts> Writing<'_, F> {
     /// The manifests of the next snapshot: those that can stay, those written anew because a file of
     /// theirs is dropped, one instead of many small ones, and one for the files that are added.
     async fn manifests(&mut self, change: &Change) -> Result<Vec<ManifestFile>, Error> {
@@ -271,15 +283,15 @@ fn living(manifest: &ManifestFile) -> u32 {
 }
 
 /// What the snapshot says of itself; the names are the specification's.
-fn summary(table: &Table, change: &Change) -> Summary {
-    let dropped = || table.files.iter().filter(|it| change.drop.contains(&*it.url));
+fn summary<F: DataFileFacts>(table: &Table<F>, change: &Change) -> Summary {
+    let dropped = || table.files.iter().filter(|it| change.drop.contains(it.url()));
     let sum = |numbers: &mut dyn Iterator<Item = u64>| numbers.sum::<u64>();
     let added_rows = sum(&mut change.add.iter().map(DataFile::record_count));
     let added_bytes = sum(&mut change.add.iter().map(DataFile::file_size_in_bytes));
-    let dropped_rows = sum(&mut dropped().map(|it| it.rows));
-    let dropped_bytes = sum(&mut dropped().map(|it| it.bytes));
-    let rows = sum(&mut table.files.iter().map(|it| it.rows));
-    let bytes = sum(&mut table.files.iter().map(|it| it.bytes));
+    let dropped_rows = sum(&mut dropped().map(|it| it.rows()));
+    let dropped_bytes = sum(&mut dropped().map(|it| it.bytes()));
+    let rows = sum(&mut table.files.iter().map(|it| it.rows()));
+    let bytes = sum(&mut table.files.iter().map(|it| it.bytes()));
     let files = table.files.len() + change.add.len() - dropped().count();
     let mut properties = HashMap::new();
     let mut say = |name: &str, value: u64| properties.insert(name.to_owned(), value.to_string());
@@ -293,6 +305,7 @@ fn summary(table: &Table, change: &Change) -> Summary {
     say("total-records", rows + added_rows - dropped_rows);
     say("total-files-size", bytes + added_bytes - dropped_bytes);
     say("total-delete-files", 0);
-    say(POSITION, change.committed.unwrap_or(table.committed).0);
+    let marks = change.marks_after(&table.marks).into_iter();
+    properties.extend(marks.map(|(name, value)| (format!("{MARK}{name}"), value)));
     Summary { operation: change.operation.clone(), additional_properties: properties }
 }

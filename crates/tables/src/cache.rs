@@ -7,7 +7,7 @@ use parquet::{arrow::arrow_reader::ArrowReaderMetadata, bloom_filter::Sbbf};
 
 /// What was read of a file. The last used stay.
 #[derive(Debug)]
-pub(crate) struct Cache {
+pub struct Cache {
     bound: usize,
     kept: Mutex<Kept>,
 }
@@ -34,7 +34,8 @@ enum Item {
 
 impl Cache {
     /// Keeps at most about `bound` bytes.
-    pub(crate) fn new(bound: usize) -> Self {
+    #[must_use]
+    pub fn new(bound: usize) -> Self {
         let kept = Kept { items: LruCache::unbounded(), bytes: 0 };
         Self { bound, kept: Mutex::new(kept) }
     }
@@ -43,7 +44,7 @@ impl Cache {
     ///
     /// # Errors
     /// Those of `read`.
-    pub(crate) fn footer<E>(
+    pub fn footer<E>(
         &self,
         url: &str,
         read: impl FnOnce() -> Result<ArrowReaderMetadata, E>,
@@ -61,7 +62,7 @@ impl Cache {
     ///
     /// # Errors
     /// Those of `read`.
-    pub(crate) fn bloom<E>(
+    pub fn bloom<E>(
         &self,
         url: &str,
         group: usize,

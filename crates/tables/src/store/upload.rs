@@ -13,7 +13,7 @@ const PART_BYTES: usize = 8 << 20;
 
 /// A file in the making. Dropped before [`Upload::finish`] it leaves nothing that anyone reads.
 #[derive(Debug)]
-pub(crate) struct Upload {
+pub struct Upload {
     store: Store,
     key: Path,
     handle: Handle,
@@ -32,7 +32,7 @@ impl Upload {
     ///
     /// # Errors
     /// When it cannot be written or synced; it may then be there or not.
-    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
+    pub fn finish(&mut self) -> Result<u64, Error> {
         let rest = PutPayload::from(std::mem::take(&mut self.gathered));
         let (store, key) = (self.store.clone(), self.key.clone());
         let parts = self.parts.take();

@@ -16,9 +16,7 @@ const NICE: i32 = 10;
 ///
 /// # Errors
 /// [`Error::Closed`] when there is no thread to be had, or `work` panics.
-pub(crate) async fn run<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Error> {
+pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let (done, answer) = oneshot::channel();
     let runtime = Handle::current();
     let body = move || {
@@ -27,7 +25,7 @@ pub(crate) async fn run<T: Send + 'static>(
         let _entered = runtime.enter();
         let _ = done.send(work());
     };
-    thread::Builder::new().name("lake".to_owned()).spawn(body).map_err(|_| Error::Closed)?;
+    thread::Builder::new().name("tables".to_owned()).spawn(body).map_err(|_| Error::Closed)?;
     answer.await.map_err(|_| Error::Closed)
 }
 
