@@ -20,6 +20,7 @@
     )
 )]
 
+mod condition;
 mod key;
 mod mention;
 mod portions;
@@ -32,6 +33,7 @@ mod walk;
 mod wanted;
 
 pub use crate::{
+    condition::{Condition, conditions},
     key::HIDDEN,
     mention::mentions,
     scan::{Fault, Progress},

@@ -1,0 +1,27 @@
+//! What can go wrong with stores.
+
+/// Why a store could not be opened, filled or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Rows could not be built or read. A fault of ours or damaged data.
+    #[error("cannot read or build columns")]
+    Arrow(#[from] arrow_schema::ArrowError),
+    /// The columns of the view cannot be those of a table. A fault of ours.
+    #[error("the columns of a store: {0}")]
+    Columns(String),
+    /// Rows could not be sorted or scanned.
+    #[error("the query engine failed")]
+    Engine(#[from] datafusion::error::DataFusionError),
+    /// A Parquet file could not be read or written.
+    #[error("cannot read or write Parquet")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// The table, its catalog or its store of files failed.
+    #[error(transparent)]
+    Tables(#[from] tables::Error),
+}
+
+impl From<iceberg::Error> for Error {
+    fn from(error: iceberg::Error) -> Self {
+        Self::Tables(error.into())
+    }
+}

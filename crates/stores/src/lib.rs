@@ -1,0 +1,36 @@
+//! Event data stores: tables of records as CloudTrail Lake shows them.
+//!
+//! Lives here: the Iceberg table of each store, its tail in memory, writing and sorting its files,
+//! pruning what a query need not read.
+//! Lives elsewhere: what a store is and who may use it (`catalog`, `api`), columns and decoding
+//! (`views`), the language of queries (`sql`), Iceberg itself (`tables`).
+//!
+//! Start at [`EventTable`].
+//! Spec: Apache Iceberg table format, version 2; CloudTrail User Guide, "CloudTrail Lake".
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used,
+        reason = "tests may fail"
+    )
+)]
+
+mod columns;
+mod day_file;
+mod error;
+mod event_table;
+mod file;
+mod order;
+mod provider;
+mod prune;
+#[cfg(test)]
+mod tests;
+
+pub use crate::{
+    error::Error,
+    event_table::{Components, EventTable, Stats},
+};
