@@ -333,28 +333,32 @@ impl Catalog {
         Ok(done.rows_affected())
     }
 
-    /// Forgets the queries that were started before a moment and do not run any more. Their ids.
+    /// The queries that were started before a moment and do not run any more.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Database`].
-    pub async fn forget_queries(&self, before: Timestamp) -> Result<Vec<Uuid>, Error> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query(
-            "DELETE FROM query_stores WHERE query IN (SELECT id FROM queries \
-             WHERE created < $1 AND status NOT IN ('QUEUED', 'RUNNING'))",
-        )
-        .bind(before.as_millisecond())
-        .execute(&mut *tx)
-        .await?;
+    pub async fn expired_queries(&self, before: Timestamp) -> Result<Vec<Uuid>, Error> {
         let rows = sqlx::query(
-            "DELETE FROM queries WHERE created < $1 AND status NOT IN ('QUEUED', 'RUNNING') \
-             RETURNING id",
+            "SELECT id FROM queries WHERE created < $1 AND status NOT IN ('QUEUED', 'RUNNING')",
         )
         .bind(before.as_millisecond())
-        .fetch_all(&mut *tx)
+        .fetch_all(&self.pool)
         .await?;
-        tx.commit().await?;
         rows.iter().map(|row| id(row.try_get("id")?)).collect()
+    }
+
+    /// Forgets a query. Forgetting one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn forget_query(&self, id: Uuid) -> Result<(), Error> {
+        let mut tx = self.pool.begin().await?;
+        for query in
+            ["DELETE FROM query_stores WHERE query = $1", "DELETE FROM queries WHERE id = $1"]
+        {
+            sqlx::query(query).bind(id.to_string()).execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Keeps a statement under a name, in place of one of that name.

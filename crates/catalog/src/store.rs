@@ -51,7 +51,7 @@ pub struct EventDataStore {
 words! {
     /// Where an event data store stands. Only one that is [`Enabled`](Self::Enabled) takes events.
     StoreStatus {
-        /// Its table is being made.
+        /// Its table is being made. Not used here: a store comes to be once its table is there.
         Created = "CREATED",
         /// It takes events.
         Enabled = "ENABLED",

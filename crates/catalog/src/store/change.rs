@@ -19,6 +19,8 @@ pub struct NewStore {
     pub arn: StoreArn,
     /// What its owner chooses.
     pub settings: StoreSettings,
+    /// Whether it takes events from the beginning: `ENABLED` or `STOPPED_INGESTION`.
+    pub status: StoreStatus,
     /// At most [`crate::TAGS_MAX`].
     pub tags: Vec<Tag>,
 }
@@ -37,8 +39,15 @@ enum Change<'a> {
 }
 
 impl Catalog {
-    /// Creates an event data store in the status `CREATED`: it takes no events yet. `position` is the
-    /// end of the log.
+    /// Whether [`Catalog::create_store`] would find room, as things are now. Keeps nothing.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::create_store`].
+    pub async fn check_new_store(&self, new: &NewStore) -> Result<(), Error> {
+        check_room(&mut self.pool.begin().await?, new).await
+    }
+
+    /// Creates an event data store, whose table is there. `position` is the end of the log.
     ///
     /// # Errors
     /// [`LakeRefusal::StoreExists`], [`LakeRefusal::StoreLimit`]; [`Error::TagLimit`],
@@ -48,24 +57,10 @@ impl Catalog {
         new: &NewStore,
         position: u64,
     ) -> Result<EventDataStore, Error> {
-        let NewStore { arn, settings, tags } = new;
+        let NewStore { arn, settings, status, tags } = new;
         let mut tx = self.pool.begin().await?;
         let (number, from) = next(&mut tx, position).await?;
-        let query = format!("{SELECT} WHERE s.account = $1 AND s.region = $2 AND s.gone IS NULL");
-        let rows = sqlx::query(&query)
-            .bind(arn.account.as_str())
-            .bind(&arn.region)
-            .fetch_all(&mut *tx)
-            .await?;
-        if rows.len() >= STORES_MAX {
-            let refusal = LakeRefusal::StoreLimit { region: arn.region.clone(), max: STORES_MAX };
-            return Err(refusal.into());
-        }
-        for row in &rows {
-            if store(row)?.settings.name == settings.name {
-                return Err(LakeRefusal::StoreExists(settings.name.clone()).into());
-            }
-        }
+        check_room(&mut tx, new).await?;
         let now = self.now_ms();
         sqlx::query(
             "INSERT INTO stores (id, arn, account, region, name, created, updated) \
@@ -80,7 +75,7 @@ impl Catalog {
         .bind(now)
         .execute(&mut *tx)
         .await?;
-        insert(&mut tx, number, from, arn.id, StoreStatus::Created, settings, now).await?;
+        insert(&mut tx, number, from, arn.id, *status, settings, now).await?;
         add_tags(&mut tx, &arn.to_string(), tags).await?;
         let created = current(&mut tx, arn.id).await?;
         tx.commit().await?;
@@ -179,6 +174,27 @@ impl Catalog {
         self.store_changes.send_replace(number);
         Ok(after)
     }
+}
+
+/// Whether there is room for a store beside the others of its account and region.
+async fn check_room(tx: &mut Transaction<'_, Any>, new: &NewStore) -> Result<(), Error> {
+    let StoreArn { region, account, .. } = &new.arn;
+    let rows =
+        sqlx::query("SELECT name FROM stores WHERE account = $1 AND region = $2 AND gone IS NULL")
+            .bind(account.as_str())
+            .bind(region)
+            .fetch_all(&mut **tx)
+            .await?;
+    for row in &rows {
+        let name: String = row.try_get("name")?;
+        if name == new.settings.name {
+            return Err(LakeRefusal::StoreExists(name).into());
+        }
+    }
+    if rows.len() >= STORES_MAX {
+        return Err(LakeRefusal::StoreLimit { region: region.clone(), max: STORES_MAX }.into());
+    }
+    Ok(())
 }
 
 /// Counts a change, which takes the write lock, and says from where on it holds.

@@ -31,6 +31,7 @@ impl House {
         let new = NewStore {
             arn: arn(number),
             settings: settings(&format!("store-{number}")),
+            status: StoreStatus::StoppedIngestion,
             tags: Vec::new(),
         };
         self.catalog.create_store(&new, position).await
@@ -130,7 +131,7 @@ fn check<T: std::fmt::Debug>(answer: Result<T, Error>, expected: &LakeRefusal) {
 async fn a_store_is_created_enabled_changed_and_deleted() {
     let house = House::new().await;
     let created = house.create(1, 5).await.unwrap();
-    assert_eq!((created.status, created.purge_after), (StoreStatus::Created, None));
+    assert_eq!((created.status, created.purge_after), (StoreStatus::StoppedIngestion, None));
     house.clock.advance(Duration::from_secs(1));
     let enabled = house.set(&created, StoreStatus::Enabled, 6).await.unwrap();
     assert!(enabled.version > created.version && enabled.updated > created.updated);
@@ -165,8 +166,15 @@ async fn an_account_has_ten_stores_of_ten_names_in_a_region() {
     }
     let full = LakeRefusal::StoreLimit { region: "eu-west-1".to_owned(), max: STORES_MAX };
     check(house.create(11, 0).await, &full);
+    check(house.create(1, 0).await, &LakeRefusal::StoreExists("store-1".to_owned()));
     let elsewhere = StoreArn { region: "us-east-1".to_owned(), ..arn(11) };
-    let new = NewStore { arn: elsewhere, settings: settings("store-1"), tags: Vec::new() };
+    let new = NewStore {
+        arn: elsewhere,
+        settings: settings("store-1"),
+        status: StoreStatus::Enabled,
+        tags: Vec::new(),
+    };
+    house.catalog.check_new_store(&new).await.unwrap();
     let there = house.catalog.create_store(&new, 0).await.unwrap();
     let again = NewStore { arn: StoreArn { id: id(12), ..new.arn.clone() }, ..new };
     check(
@@ -313,7 +321,11 @@ async fn ten_queries_run_at_once_and_what_has_ended_stays_ended() {
     let listed = house.catalog.queries_of(id(1), first, last).await.unwrap();
     assert_eq!((listed.len(), listed[0].id), (11, id(max + 1)));
     assert_eq!(house.catalog.queries_of(id(1), last, last).await.unwrap().len(), 1);
-    assert_eq!(house.catalog.forget_queries(last).await.unwrap().len(), 10);
+    let expired = house.catalog.expired_queries(last).await.unwrap();
+    assert_eq!(expired.len(), 10);
+    for id in expired {
+        house.catalog.forget_query(id).await.unwrap();
+    }
     assert_eq!(house.catalog.query(id(1)).await.unwrap(), None);
 }
 
