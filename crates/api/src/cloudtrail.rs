@@ -10,7 +10,7 @@ use lake::Lake;
 use serde::Serialize;
 use serde_json::Value;
 use wire::{
-    answer::{Answer, Call, Reply},
+    answer::{Answer, BoxError, Call, Reply},
     catalogue::Protocol,
     reply,
     shapes::cloudtrail::{ErrorCode, Operation},
@@ -18,8 +18,21 @@ use wire::{
 
 use crate::{
     body,
+    channels::{create_channel, delete_channel, get_channel, list_channels, update_channel},
     fault::{Fault, common, fault, internal, refused},
+    imports::{get_import, list_import_failures, list_imports, start_import, stop_import},
     lookup_events::lookup_events,
+    policies::{delete_resource_policy, get_resource_policy, put_resource_policy},
+    queries::{
+        cancel_query, describe_query, generate_query, get_query_results, list_queries,
+        search_sample_queries, start_query,
+    },
+    stores::{
+        self, Stores, create_event_data_store, delete_event_data_store, disable_federation,
+        enable_federation, get_event_configuration, get_event_data_store, list_event_data_stores,
+        put_event_configuration, restore_event_data_store, start_event_data_store_ingestion,
+        stop_event_data_store_ingestion, update_event_data_store,
+    },
     trails::{
         Asked, Trails, add_tags, create_trail, delete_trail,
         deregister_organization_delegated_admin, describe_trails, get_event_selectors,
@@ -35,13 +48,32 @@ use crate::{
 pub struct CloudTrail {
     lake: Arc<Lake>,
     trails: Trails,
+    stores: Option<Stores>,
 }
 
 impl CloudTrail {
     /// Answers from `lake` and from what `trails` keeps.
     #[must_use]
     pub fn new(lake: Arc<Lake>, trails: Trails) -> Self {
-        Self { lake, trails }
+        Self { lake, trails, stores: None }
+    }
+
+    /// Answers for event data stores too. Without them their operations are refused as not available.
+    #[must_use]
+    pub fn with_stores(self, stores: Stores) -> Self {
+        Self { stores: Some(stores), ..self }
+    }
+
+    /// Does what falls due without a call: drops event data stores that were deleted seven days ago,
+    /// and forgets queries of seven days ago. To be called every few minutes; harmless to repeat.
+    ///
+    /// # Errors
+    /// When the catalog, a table or a result cannot be reached. The next call tries again.
+    pub async fn upkeep(&self) -> Result<(), BoxError> {
+        match &self.stores {
+            Some(stores) => stores::upkeep(&self.trails, stores).await,
+            None => Ok(()),
+        }
     }
 
     async fn run(&self, call: Call) -> Result<Value, Fault> {
@@ -49,7 +81,18 @@ impl CloudTrail {
             .ok_or_else(|| common("UnknownOperationException", "The operation is not known."))?;
         let Call { caller, region, arrival: now, request, .. } = call;
         let request = Value::Object(body::object(&body::whole(request).await?)?);
-        let asked = Asked { trails: &self.trails, account: caller.account, region: &region, now };
+        let principal = caller.identity.arn.unwrap_or_default();
+        let asked = Asked {
+            trails: &self.trails,
+            stores: self.stores.as_ref(),
+            account: caller.account,
+            principal: &principal,
+            region: &region,
+            now,
+        };
+        if is_of_stores(operation) {
+            return self.operate_stores(operation, &asked, request).await;
+        }
         self.operate(operation, &asked, request).await
     }
 
@@ -141,6 +184,147 @@ impl CloudTrail {
             | Operation::UpdateEventDataStore => Err(unsupported(operation, request)),
         }
     }
+
+    /// One line for each operation on event data stores, channels, queries, imports and policies.
+    async fn operate_stores(
+        &self,
+        operation: Operation,
+        asked: &Asked<'_>,
+        request: Value,
+    ) -> Result<Value, Fault> {
+        if asked.stores.is_none() {
+            return Err(unsupported(operation, request));
+        }
+        match operation {
+            Operation::CancelQuery => shown(cancel_query(asked, read(request)?).await?),
+            Operation::CreateChannel => shown(create_channel(asked, loosely(request)?).await?),
+            Operation::CreateEventDataStore => {
+                shown(create_event_data_store(asked, request).await?)
+            }
+            Operation::DeleteChannel => shown(delete_channel(asked, read(request)?).await?),
+            Operation::DeleteEventDataStore => {
+                shown(delete_event_data_store(asked, read(request)?).await?)
+            }
+            Operation::DeleteResourcePolicy => {
+                shown(delete_resource_policy(asked, read(request)?).await?)
+            }
+            Operation::DescribeQuery => shown(describe_query(asked, read(request)?).await?),
+            Operation::DisableFederation => shown(disable_federation(asked, read(request)?).await?),
+            Operation::EnableFederation => shown(enable_federation(asked, read(request)?).await?),
+            Operation::GenerateQuery => shown(generate_query(asked, read(request)?).await?),
+            Operation::GetChannel => shown(get_channel(asked, read(request)?).await?),
+            Operation::GetEventConfiguration => {
+                shown(get_event_configuration(asked, read(request)?).await?)
+            }
+            Operation::GetEventDataStore => {
+                shown(get_event_data_store(asked, read(request)?).await?)
+            }
+            Operation::GetImport => shown(get_import(asked, read(request)?).await?),
+            Operation::GetQueryResults => shown(get_query_results(asked, loosely(request)?).await?),
+            Operation::GetResourcePolicy => {
+                shown(get_resource_policy(asked, read(request)?).await?)
+            }
+            Operation::ListChannels => shown(list_channels(asked, read(request)?).await?),
+            Operation::ListEventDataStores => {
+                shown(list_event_data_stores(asked, loosely(request)?).await?)
+            }
+            Operation::ListImportFailures => {
+                shown(list_import_failures(asked, read(request)?).await?)
+            }
+            Operation::ListImports => shown(list_imports(asked, read(request)?).await?),
+            Operation::ListQueries => shown(list_queries(asked, loosely(request)?).await?),
+            Operation::PutEventConfiguration => {
+                shown(put_event_configuration(asked, read(request)?).await?)
+            }
+            Operation::PutResourcePolicy => {
+                shown(put_resource_policy(asked, read(request)?).await?)
+            }
+            Operation::RestoreEventDataStore => {
+                shown(restore_event_data_store(asked, read(request)?).await?)
+            }
+            Operation::SearchSampleQueries => shown(search_sample_queries(asked, read(request)?)?),
+            Operation::StartEventDataStoreIngestion => {
+                shown(start_event_data_store_ingestion(asked, read(request)?).await?)
+            }
+            Operation::StartImport => shown(start_import(asked, read(request)?).await?),
+            Operation::StartQuery => shown(start_query(asked, read(request)?).await?),
+            Operation::StopEventDataStoreIngestion => {
+                shown(stop_event_data_store_ingestion(asked, read(request)?).await?)
+            }
+            Operation::StopImport => shown(stop_import(asked, read(request)?).await?),
+            Operation::UpdateChannel => shown(update_channel(asked, read(request)?).await?),
+            Operation::UpdateEventDataStore => {
+                shown(update_event_data_store(asked, request).await?)
+            }
+            Operation::AddTags
+            | Operation::CreateDashboard
+            | Operation::CreateTrail
+            | Operation::DeleteDashboard
+            | Operation::DeleteTrail
+            | Operation::DeregisterOrganizationDelegatedAdmin
+            | Operation::DescribeTrails
+            | Operation::GetDashboard
+            | Operation::GetEventSelectors
+            | Operation::GetInsightSelectors
+            | Operation::GetTrail
+            | Operation::GetTrailStatus
+            | Operation::ListDashboards
+            | Operation::ListInsightsData
+            | Operation::ListInsightsMetricData
+            | Operation::ListPublicKeys
+            | Operation::ListTags
+            | Operation::ListTrails
+            | Operation::LookupEvents
+            | Operation::PutEventSelectors
+            | Operation::PutInsightSelectors
+            | Operation::RegisterOrganizationDelegatedAdmin
+            | Operation::RemoveTags
+            | Operation::StartDashboardRefresh
+            | Operation::StartLogging
+            | Operation::StopLogging
+            | Operation::UpdateDashboard
+            | Operation::UpdateTrail => Err(unsupported(operation, request)),
+        }
+    }
+}
+
+/// Whether an operation is one on event data stores, channels, queries, imports or policies.
+const fn is_of_stores(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::CancelQuery
+            | Operation::CreateChannel
+            | Operation::CreateEventDataStore
+            | Operation::DeleteChannel
+            | Operation::DeleteEventDataStore
+            | Operation::DeleteResourcePolicy
+            | Operation::DescribeQuery
+            | Operation::DisableFederation
+            | Operation::EnableFederation
+            | Operation::GenerateQuery
+            | Operation::GetChannel
+            | Operation::GetEventConfiguration
+            | Operation::GetEventDataStore
+            | Operation::GetImport
+            | Operation::GetQueryResults
+            | Operation::GetResourcePolicy
+            | Operation::ListChannels
+            | Operation::ListEventDataStores
+            | Operation::ListImportFailures
+            | Operation::ListImports
+            | Operation::ListQueries
+            | Operation::PutEventConfiguration
+            | Operation::PutResourcePolicy
+            | Operation::RestoreEventDataStore
+            | Operation::SearchSampleQueries
+            | Operation::StartEventDataStoreIngestion
+            | Operation::StartImport
+            | Operation::StartQuery
+            | Operation::StopEventDataStoreIngestion
+            | Operation::StopImport
+            | Operation::UpdateChannel
+            | Operation::UpdateEventDataStore
+    )
 }
 
 /// What is wrong with the request; if nothing is, that the operation is not there.

@@ -26,15 +26,15 @@ mod kept;
 mod list_public_keys;
 mod list_tags;
 mod list_trails;
-mod organizations;
+pub(crate) mod organizations;
 mod put_event_selectors;
 mod put_insight_selectors;
 mod remove_tags;
-mod settings;
+pub(crate) mod settings;
 mod shown;
 mod start_logging;
 mod stop_logging;
-mod tagged;
+pub(crate) mod tagged;
 mod update_trail;
 
 use std::sync::Arc;
@@ -70,6 +70,7 @@ pub use self::{
     destinations::{Anywhere, Destination, DestinationProblem, Destinations},
     organizations::{Organization, Organizations},
 };
+use crate::stores::Stores;
 
 /// What operations on trails need.
 #[derive(Clone, Debug)]
@@ -90,24 +91,28 @@ pub struct Trails {
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) trails: &'a Trails,
+    /// Absent when nobody keeps event data stores here.
+    pub(crate) stores: Option<&'a Stores>,
     pub(crate) account: AccountId,
+    /// ARN of the caller.
+    pub(crate) principal: &'a str,
     pub(crate) region: &'a str,
     pub(crate) now: Timestamp,
 }
 
 impl Asked<'_> {
-    fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         &self.trails.catalog
     }
 
     /// Where a change takes effect: at the end of what is acknowledged.
-    fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.trails.log.durable().borrow().0
     }
 
     /// Where an end takes effect: behind the record of the call that ends it, which CloudTrail still
     /// delivers. What comes next is that record, or the record of a call made meanwhile.
-    fn position_behind(&self) -> u64 {
+    pub(crate) fn position_behind(&self) -> u64 {
         self.position().saturating_add(1)
     }
 }

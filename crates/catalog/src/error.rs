@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use record::AccountId;
 
-use crate::{InvalidUserName, UserName};
+use crate::{InvalidUserName, LakeRefusal, UserName};
 
 /// Why the catalog could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,9 @@ pub enum Error {
     /// Check the id.
     #[error("unknown access key `{0}`")]
     KeyUnknown(String),
+    /// See the refusal.
+    #[error(transparent)]
+    Lake(#[from] LakeRefusal),
     /// Give 32 bytes as 64 hexadecimal digits or as base64.
     #[error("the master key is not 32 bytes in hexadecimal or base64")]
     MasterKeyForm,

@@ -22,13 +22,18 @@ use record::AccountId;
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, any::AnyRow};
 
-pub(crate) use self::status::keep as keep_status;
 pub use self::{
     change::{NewTrail, TRAILS_MAX},
     name::{InvalidTrailArn, InvalidTrailName, TrailArn, TrailName, partition},
     status::DeliveryStatus,
-    tag::{TAGS_MAX, Tag},
+    tag::{TAGS_MAX, Tag, Tagged},
     version::{DELIVERY_CURSOR, Stage, TrailHistory, TrailVersion},
+};
+pub(crate) use self::{
+    name::is_region,
+    status::keep as keep_status,
+    tag::add as add_tags,
+    version::{signed, unsigned},
 };
 use crate::{Catalog, Error, account::time};
 
@@ -200,7 +205,7 @@ fn trail(row: &AnyRow) -> Result<Trail, Error> {
     let arn: String = row.try_get("arn")?;
     let moment = |ms: Option<i64>| ms.map(|ms| time(ms, &arn)).transpose();
     Ok(Trail {
-        version: version::unsigned(row, "number", &arn)?,
+        version: unsigned(row, "number", &arn)?,
         settings: settings(row, &arn)?,
         event_selectors: row.try_get("event_selectors")?,
         insight_selectors: row.try_get("insight_selectors")?,

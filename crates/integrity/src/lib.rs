@@ -4,5 +4,6 @@
 //! for how both are checked.
 
 pub mod digest;
+pub mod query_result;
 pub mod tree;
 pub mod verify;

@@ -105,7 +105,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     };
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
         ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake), trails)) as _),
-        ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData) as _),
+        ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData::default()) as _),
         ("organizations".to_owned(), Arc::new(Organizations::new(catalog.clone())) as _),
         ("sts".to_owned(), Arc::new(Sts) as _),
         ("trailmark".to_owned(), Arc::new(Trailmark::new(records, tail)) as _),

@@ -1,7 +1,7 @@
 //! IAM policies: what a caller may do.
 //!
-//! Lives here: reading policy documents ([`Policy::parse`], [`BucketPolicy::parse`]), evaluating them
-//! ([`evaluate`], [`BucketPolicy::decide`]), the names
+//! Lives here: reading policy documents ([`Policy::parse`], [`BucketPolicy::parse`],
+//! [`ResourcePolicy::parse`]), evaluating them ([`evaluate`], [`BucketPolicy::decide`]), the names
 //! of actions and resources ([`action`], [`bucket_arn`]), two policies that are ready to use.
 //! Lives elsewhere: whose policies they are (`catalog`), who calls (`sigv4`). A root user has no
 //! policies and may do all; its calls do not come here.
@@ -27,10 +27,10 @@ use std::collections::BTreeMap;
 
 pub use action::{action, action_on_version, bucket_arn, object_arn, source_action};
 pub use canned::{FULL_ACCESS, READ_ONLY_ACCESS};
-pub use document::InvalidPolicy;
+pub use document::{Attached, InvalidPolicy};
 pub use policy::Policy;
 pub use principal::Principal;
-pub use resource::BucketPolicy;
+pub use resource::{BucketPolicy, ResourcePolicy};
 
 /// One call, as policies see it.
 #[derive(Clone, Copy, Debug)]

@@ -74,6 +74,7 @@ pub(super) fn refused(error: Error) -> Fault {
         | Error::KeyForm
         | Error::KeyLimit { .. }
         | Error::KeyUnknown(_)
+        | Error::Lake(_)
         | Error::MasterKeyForm
         | Error::MasterKeyMissing(_)
         | Error::MasterKeyWrong

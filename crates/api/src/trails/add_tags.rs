@@ -16,11 +16,11 @@ pub(crate) async fn add_tags(
     asked: &Asked<'_>,
     request: AddTagsRequest,
 ) -> Result<AddTagsResponse, Fault> {
-    let trail =
+    let resource =
         asked.find_tagged_to_change(request.resource_id.as_deref().unwrap_or_default()).await?;
     let tags = tagged::tags(request.tags_list.clone().unwrap_or_default())?;
     // What has an error of its own comes before what is merely not valid.
     request.validate().map_err(refused)?;
-    let added = asked.catalog().add_tags(&trail.arn, &tags).await;
+    let added = asked.catalog().add_tags(resource.tagged(), &tags).await;
     added.map(|()| AddTagsResponse {}).map_err(|it| asked.refused(it))
 }

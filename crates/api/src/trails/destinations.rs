@@ -108,7 +108,7 @@ impl Destinations for Anywhere {
 
 impl DestinationProblem {
     /// AWS's error for it.
-    pub(super) fn fault(self, bucket: &str, key: &str) -> Fault {
+    pub(crate) fn fault(self, bucket: &str, key: &str) -> Fault {
         let (code, message) = match self {
             Self::BucketDenies => (
                 ErrorCode::InsufficientS3BucketPolicyException,

@@ -95,7 +95,7 @@ impl Asked<'_> {
         }
     }
 
-    pub(super) fn wrong_region(&self) -> Fault {
+    pub(crate) fn wrong_region(&self) -> Fault {
         let region = self.region;
         fault(
             ErrorCode::CloudTrailARNInvalidException,

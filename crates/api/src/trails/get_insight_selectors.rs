@@ -1,11 +1,15 @@
-//! `GetInsightSelectors`: which unusual activity a trail looks for. Not looking for any is an error.
+//! `GetInsightSelectors`: which unusual activity a trail or an event data store looks
+//! for. Not looking for any is an error.
 
 use wire::shapes::cloudtrail::{
     ErrorCode, GetInsightSelectorsRequest, GetInsightSelectorsResponse,
 };
 
 use super::Asked;
-use crate::fault::{Fault, fault, internal};
+use crate::{
+    fault::{Fault, fault, internal},
+    stores::get_store_insight_selectors,
+};
 
 /// Answers `GetInsightSelectors`.
 ///
@@ -15,6 +19,9 @@ pub(crate) async fn get_insight_selectors(
     asked: &Asked<'_>,
     request: GetInsightSelectorsRequest,
 ) -> Result<GetInsightSelectorsResponse, Fault> {
+    if request.trail_name.is_none() && request.event_data_store.is_some() {
+        return get_store_insight_selectors(asked, request).await;
+    }
     let name = trail_name(request.trail_name, request.event_data_store.is_some())?;
     let trail = asked.find(&name).await?;
     let arn = trail.arn.to_string();
@@ -40,11 +47,7 @@ pub(super) fn trail_name(name: Option<String>, has_store: bool) -> Result<String
             ErrorCode::InvalidParameterCombinationException,
             "Specify either TrailName, or EventDataStore and InsightsDestination.",
         ),
-        (None, true) => (
-            ErrorCode::UnsupportedOperationException,
-            "Insights of event data stores are not available in this version of Trailmark.",
-        ),
-        (None, false) => {
+        (None, true | false) => {
             (ErrorCode::InvalidParameterException, "Specify TrailName or EventDataStore.")
         }
     };

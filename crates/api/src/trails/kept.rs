@@ -4,11 +4,14 @@ use catalog::Error;
 use wire::shapes::cloudtrail::ErrorCode;
 
 use super::Asked;
-use crate::fault::{Fault, fault, internal};
+use crate::{
+    fault::{Fault, fault, internal},
+    stores,
+};
 
 impl Asked<'_> {
     /// What to answer when the catalog refuses.
-    pub(super) fn refused(&self, error: Error) -> Fault {
+    pub(crate) fn refused(&self, error: Error) -> Fault {
         let account = self.account;
         let (code, message) = match &error {
             Error::DelegateExists(account) => (
@@ -43,6 +46,7 @@ impl Asked<'_> {
                 ErrorCode::MaximumNumberOfTrailsExceededException,
                 format!("User: {account} already has {max} trails in {region}."),
             ),
+            Error::Lake(refusal) => return stores::refused(refusal),
             Error::TrailUnknown(arn) => return self.unknown(arn),
             Error::AccountExists(_)
             | Error::AccountFixed { .. }

@@ -1,4 +1,4 @@
-//! `ListTags`: of up to 20 trails; one without tags has an empty list.
+//! `ListTags`: of up to 20 trails, event data stores and channels; one without tags has an empty list.
 
 use wire::shapes::cloudtrail::{ErrorCode, ListTagsRequest, ListTagsResponse, ResourceTag, Tag};
 
@@ -23,8 +23,8 @@ pub(crate) async fn list_tags(
     }
     let mut list = Vec::with_capacity(wanted.len());
     for id in wanted {
-        let trail = asked.find_tagged(&id).await?;
-        let tags = asked.catalog().tags(&trail.arn).await.map_err(|it| asked.refused(it))?;
+        let resource = asked.find_tagged(&id).await?;
+        let tags = asked.catalog().tags(resource.tagged()).await.map_err(|it| asked.refused(it))?;
         let tags = tags.into_iter().map(|it| Tag { key: Some(it.key), value: it.value }).collect();
         list.push(ResourceTag { resource_id: Some(id), tags_list: Some(tags) });
     }

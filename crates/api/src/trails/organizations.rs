@@ -62,7 +62,7 @@ struct Unknown(#[source] BoxError);
 
 impl Asked<'_> {
     /// The organization of the caller's account.
-    pub(super) async fn organization(&self) -> Result<Option<Organization>, Fault> {
+    pub(crate) async fn organization(&self) -> Result<Option<Organization>, Fault> {
         let found = self.trails.organizations.of(self.account).await;
         found.map_err(|it| internal(Unknown(it)))
     }
@@ -71,7 +71,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// AWS's for every reason why it may not.
-    pub(super) async fn organization_to_act_for(&self) -> Result<Organization, Fault> {
+    pub(crate) async fn organization_to_act_for(&self) -> Result<Organization, Fault> {
         let organization = self.organization_with_all_features().await?;
         if !organization.administers(self.account) {
             return Err(not_management());
@@ -115,7 +115,7 @@ impl Asked<'_> {
 
 impl Organization {
     /// Whether `account` may change organization trails.
-    pub(super) fn administers(&self, account: AccountId) -> bool {
+    pub(crate) fn administers(&self, account: AccountId) -> bool {
         self.management == account || self.delegated.contains(&account)
     }
 
@@ -130,7 +130,7 @@ impl Organization {
     }
 }
 
-pub(super) fn not_management() -> Fault {
+pub(crate) fn not_management() -> Fault {
     fault(
         ErrorCode::NotOrganizationMasterAccountException,
         "Only the management account or a delegated administrator of the organization can do this.",

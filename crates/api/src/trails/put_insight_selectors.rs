@@ -12,7 +12,10 @@ use wire::shapes::cloudtrail::{
 };
 
 use super::{Asked, get_insight_selectors};
-use crate::fault::{Fault, fault, internal};
+use crate::{
+    fault::{Fault, fault, internal},
+    stores::put_store_insight_selectors,
+};
 
 /// Answers `PutInsightSelectors`, with what `GetInsightSelectors` will answer.
 ///
@@ -22,6 +25,9 @@ pub(crate) async fn put_insight_selectors(
     asked: &Asked<'_>,
     request: PutInsightSelectorsRequest,
 ) -> Result<GetInsightSelectorsResponse, Fault> {
+    if request.trail_name.is_none() && request.event_data_store.is_some() {
+        return put_store_insight_selectors(asked, request).await;
+    }
     let name = get_insight_selectors::trail_name(
         request.trail_name,
         request.event_data_store.is_some() || request.insights_destination.is_some(),

@@ -13,10 +13,10 @@ pub(crate) async fn remove_tags(
     asked: &Asked<'_>,
     request: RemoveTagsRequest,
 ) -> Result<RemoveTagsResponse, Fault> {
-    let trail =
+    let resource =
         asked.find_tagged_to_change(request.resource_id.as_deref().unwrap_or_default()).await?;
     let keys: Vec<_> =
         request.tags_list.unwrap_or_default().into_iter().filter_map(|it| it.key).collect();
-    let removed = asked.catalog().remove_tags(&trail.arn, &keys).await;
+    let removed = asked.catalog().remove_tags(resource.tagged(), &keys).await;
     removed.map(|()| RemoveTagsResponse {}).map_err(|it| asked.refused(it))
 }

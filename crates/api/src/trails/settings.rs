@@ -62,7 +62,7 @@ impl Asked<'_> {
 }
 
 /// An optional text of a request: an empty one counts as none.
-pub(super) fn given(text: Option<String>) -> Option<String> {
+pub(crate) fn given(text: Option<String>) -> Option<String> {
     text.filter(|it| !it.is_empty())
 }
 
@@ -87,7 +87,7 @@ pub(super) fn logs(
     }
 }
 
-fn check_bucket(name: &str) -> Result<(), Fault> {
+pub(crate) fn check_bucket(name: &str) -> Result<(), Fault> {
     let edge = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit();
     let valid = (3..=63).contains(&name.len())
         && name.chars().all(|it| edge(it) || matches!(it, '.' | '-'))
@@ -100,7 +100,7 @@ fn check_bucket(name: &str) -> Result<(), Fault> {
     })
 }
 
-fn check_prefix(prefix: &str) -> Result<(), Fault> {
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), Fault> {
     let valid = prefix.chars().count() <= 200 && !prefix.chars().any(char::is_control);
     check(valid, ErrorCode::InvalidS3PrefixException, || {
         "The S3 key prefix is not valid; it can have up to 200 characters.".to_owned()

@@ -5,45 +5,77 @@
 
 use std::collections::BTreeSet;
 
-use catalog::{TAGS_MAX, Tag, Trail};
+use catalog::{ChannelArn, StoreArn, TAGS_MAX, Tag, Tagged, TrailArn};
 use wire::shapes::cloudtrail::{self as shape, ErrorCode};
 
 use super::{Asked, find};
-use crate::fault::{Fault, fault};
+use crate::{
+    fault::{Fault, fault},
+    stores::Use,
+};
+
+/// A resource that a request about tags means.
+pub(super) enum Resource {
+    Channel(ChannelArn),
+    Store(StoreArn),
+    Trail(TrailArn),
+}
+
+impl Resource {
+    /// As the catalog takes it.
+    pub(super) fn tagged(&self) -> Tagged<'_> {
+        match self {
+            Self::Channel(arn) => Tagged::Channel(arn),
+            Self::Store(arn) => Tagged::Store(arn),
+            Self::Trail(arn) => Tagged::Trail(arn),
+        }
+    }
+}
 
 impl Asked<'_> {
-    /// The trail whose tags are meant.
+    /// The resource whose tags are meant.
     ///
     /// # Errors
     /// `CloudTrailARNInvalidException` for what is not the ARN of a trail or not in the region of
-    /// the call; `ResourceNotFoundException`, and `EventDataStoreNotFoundException` for the ARN of an
-    /// event data store, of which there are none.
-    pub(super) async fn find_tagged(&self, arn: &str) -> Result<Trail, Fault> {
+    /// the call; `ResourceNotFoundException`; for event data stores and channels
+    /// `EventDataStoreARNInvalidException`, `EventDataStoreNotFoundException`,
+    /// `InactiveEventDataStoreException`, `ChannelARNInvalidException` and
+    /// `ChannelNotFoundException`.
+    pub(super) async fn find_tagged(&self, arn: &str) -> Result<Resource, Fault> {
+        self.tagged(arn, false).await
+    }
+
+    /// The resource whose tags are to be changed, at home and its owner's.
+    ///
+    /// # Errors
+    /// Those of [`Asked::find_tagged`]; `NotOrganizationMasterAccountException`.
+    pub(super) async fn find_tagged_to_change(&self, arn: &str) -> Result<Resource, Fault> {
+        self.tagged(arn, true).await
+    }
+
+    async fn tagged(&self, arn: &str, to_change: bool) -> Result<Resource, Fault> {
         let missing =
             || fault(ErrorCode::ResourceNotFoundException, &format!("Resource not found: {arn}"));
         if arn.contains(":eventdatastore/") {
-            let message = format!("Event data store not found: {arn}");
-            return Err(fault(ErrorCode::EventDataStoreNotFoundException, &message));
+            let wanted = if to_change { Use::Change } else { Use::Look };
+            return Ok(Resource::Store(self.find_active_store(arn, wanted).await?.arn));
         }
-        if arn.contains(":channel/") || arn.contains(":dashboard/") {
+        if arn.contains(":channel/") {
+            return Ok(Resource::Channel(self.find_channel(arn).await?.arn));
+        }
+        if arn.contains(":dashboard/") {
             return Err(missing());
         }
         let wanted = find::arn(arn)?;
         let trails = self.all_visible().await?;
         let trail = trails.into_iter().find(|it| it.arn == wanted).ok_or_else(missing)?;
-        if trail.is_in(self.region) { Ok(trail) } else { Err(self.wrong_region()) }
-    }
-
-    /// The trail whose tags are to be changed, at home and its owner's.
-    ///
-    /// # Errors
-    /// Those of [`Asked::find_tagged`]; `NotOrganizationMasterAccountException`.
-    pub(super) async fn find_tagged_to_change(&self, arn: &str) -> Result<Trail, Fault> {
-        let trail = self.find_tagged(arn).await?;
-        if trail.arn.home_region != self.region {
+        if !trail.is_in(self.region) || to_change && trail.arn.home_region != self.region {
             return Err(self.wrong_region());
         }
-        self.find_to_change(arn).await
+        if to_change {
+            self.find_to_change(arn).await?;
+        }
+        Ok(Resource::Trail(trail.arn))
     }
 }
 
@@ -51,7 +83,7 @@ impl Asked<'_> {
 ///
 /// # Errors
 /// `TagsLimitExceededException`, `InvalidTagParameterException`.
-pub(super) fn tags(given: Vec<shape::Tag>) -> Result<Vec<Tag>, Fault> {
+pub(crate) fn tags(given: Vec<shape::Tag>) -> Result<Vec<Tag>, Fault> {
     if given.len() > TAGS_MAX {
         let message = format!("A resource can have at most {TAGS_MAX} tags.");
         return Err(fault(ErrorCode::TagsLimitExceededException, &message));

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use ambient::Clock as _;
 use bytes::Bytes;
 use catalog::{Catalog, MasterKey, TrailArn};
 use flate2::{Compression, write::GzEncoder};
@@ -22,11 +23,16 @@ use log::{
 use record::{AccountId, Identity};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::ManualClock;
 use trailmark_api::{
-    CloudTrail, CloudTrailData, Organizations, Records, Sts, Tail, Trailmark, Trails, Window,
+    CloudTrail, CloudTrailData, Organizations, Records, Stores, Sts, Tail, Trailmark, Trails,
+    Window,
+    channels::{AuditEvents, LogSink},
     trails::{Anywhere, Destination, DestinationProblem, Destinations},
 };
 use wire::answer::{Answer, Body, Call, Caller, full};
+
+use crate::plane::Plane;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -48,7 +54,12 @@ pub(crate) struct House {
     pub(crate) trailmark: Trailmark,
     pub(crate) catalog: Catalog,
     pub(crate) destinations: Arc<Outside>,
+    pub(crate) plane: Arc<Plane>,
+    pub(crate) clock: ManualClock,
     cloudtrail: CloudTrail,
+    /// The same without event data stores.
+    bare: CloudTrail,
+    data: CloudTrailData,
     organizations: Organizations,
 }
 
@@ -94,7 +105,7 @@ impl House {
         folder: TempDir,
         wrap: impl FnOnce(Arc<dyn EventLog>) -> Arc<dyn EventLog>,
     ) -> Self {
-        let (ambient, _clock) = testkit::ambient(now(), 1);
+        let (ambient, clock) = testkit::ambient(now(), 1);
         let gap_body = |_: &local::Gap| GapRecord {
             body: Bytes::new(),
             account: account(ACCOUNT),
@@ -119,7 +130,7 @@ impl House {
             Records::new(Arc::clone(&log), Arc::clone(&lake), Arc::clone(&window), ambient.clone());
         let trailmark = Trailmark::new(records, Tail::new(Arc::clone(&log), ambient.clone()));
         let master = MasterKey::in_folder(path).unwrap();
-        let catalog = Catalog::open(path, master, ambient).await.unwrap();
+        let catalog = Catalog::open(path, master, ambient.clone()).await.unwrap();
         let destinations = Arc::<Outside>::default();
         let trails = Trails {
             catalog: catalog.clone(),
@@ -128,7 +139,17 @@ impl House {
             organizations: Arc::new(catalog.clone()),
             have_insights: true,
         };
-        let cloudtrail = CloudTrail::new(Arc::clone(&lake), trails);
+        let plane = Arc::new(Plane::new(catalog.clone()));
+        let stores = Stores {
+            tables: Arc::clone(&plane) as _,
+            queries: Some(Arc::clone(&plane) as _),
+            importer: Some(Arc::clone(&plane) as _),
+            ambient: ambient.clone(),
+        };
+        let bare = CloudTrail::new(Arc::clone(&lake), trails);
+        let cloudtrail = bare.clone().with_stores(stores);
+        let sink = Arc::new(LogSink(Arc::clone(&log)));
+        let data = CloudTrailData::new(AuditEvents { catalog: catalog.clone(), sink, ambient });
         let organizations = Organizations::new(catalog.clone());
         Self {
             folder,
@@ -138,17 +159,40 @@ impl House {
             trailmark,
             catalog,
             destinations,
+            plane,
+            clock,
             cloudtrail,
+            bare,
+            data,
             organizations,
         }
     }
 
+    /// Does what falls due without a call.
+    pub(crate) async fn upkeep(&self) {
+        self.cloudtrail.upkeep().await.unwrap();
+    }
+
+    /// Sends audit events by an account: the URI and the body of a request.
+    pub(crate) async fn put_audit_events(
+        &self,
+        who: &str,
+        uri: &str,
+        body: String,
+    ) -> (StatusCode, Value) {
+        let mut call = call("cloudtrail-data", "PutAuditEvents", who, body.into());
+        *call.request.uri_mut() = uri.parse().unwrap();
+        call.arrival = self.clock.now();
+        read(self.data.answer(call).await.response).await
+    }
+
     /// Stops everything, and opens it again on the same folder.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { folder, lake, log, window, trailmark, catalog, cloudtrail, .. } = self;
+        let Self { folder, lake, log, window, trailmark, catalog, cloudtrail, bare, data, .. } =
+            self;
         lake.close().await;
         catalog.close().await;
-        drop((lake, log, window, trailmark, cloudtrail));
+        drop((lake, log, window, trailmark, cloudtrail, bare, data));
         Self::open(folder, |log| log).await
     }
 
@@ -198,6 +242,7 @@ impl House {
     ) -> Result<Value, Refusal> {
         let mut call = call("cloudtrail", operation, who, request.to_string().into());
         region.clone_into(&mut call.region);
+        call.arrival = self.clock.now();
         understood(self.cloudtrail.answer(call).await.response).await
     }
 
@@ -232,6 +277,12 @@ impl House {
         read(self.cloudtrail.answer(call).await.response).await
     }
 
+    /// Calls any operation of a `cloudtrail` that keeps no event data stores.
+    pub(crate) async fn bare(&self, operation: &str, body: &str) -> (StatusCode, Value) {
+        let call = call("cloudtrail", operation, ACCOUNT, body.to_owned().into());
+        read(self.bare.answer(call).await.response).await
+    }
+
     /// How many frames the log holds.
     pub(crate) fn frames(&self) -> u64 {
         self.log.durable().borrow().0
@@ -261,7 +312,7 @@ pub(crate) async fn sts(operation: &str) -> (StatusCode, String) {
 pub(crate) async fn cloudtrail_data(uri: &str, body: &str) -> (StatusCode, Value) {
     let mut call = call("cloudtrail-data", "PutAuditEvents", ACCOUNT, body.to_owned().into());
     *call.request.uri_mut() = uri.parse().unwrap();
-    read(CloudTrailData.answer(call).await.response).await
+    read(CloudTrailData::default().answer(call).await.response).await
 }
 
 /// A call of `who`: an account, or `root` for the root of the deployment.

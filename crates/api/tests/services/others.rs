@@ -11,9 +11,20 @@ async fn every_other_operation_is_read_and_then_refused_by_its_name() {
     let house = House::new().await;
     let valid = json!({"Channel": "arn:aws:cloudtrail:eu-west-1:123456789012:channel/c1"});
     for operation in [Operation::GetChannel, Operation::ListChannels, Operation::ListDashboards] {
-        let (status, answer) = house.cloudtrail(operation.as_str(), &valid.to_string()).await;
+        let (status, answer) = house.bare(operation.as_str(), &valid.to_string()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
+    }
+    let (_, answer) = house.cloudtrail("ListDashboards", "{}").await;
+    assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
+    let store =
+        "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
+    for (operation, request) in [
+        ("GetInsightSelectors", json!({"EventDataStore": store})),
+        ("AddTags", json!({"ResourceId": store, "TagsList": [{"Key": "a"}]})),
+    ] {
+        let (_, answer) = house.bare(operation, &request.to_string()).await;
+        assert_eq!(answer["__type"], "UnsupportedOperationException", "{operation} {answer}");
     }
     for operation in Operation::ALL {
         let (_, answer) = house.cloudtrail(operation.as_str(), "[]").await;

@@ -257,8 +257,8 @@ async fn tags_belong_to_trails_that_are_there() {
         ("audit".to_owned(), "CloudTrailARNInvalidException"),
         ("arn:aws:s3:::ledger".to_owned(), "CloudTrailARNInvalidException"),
         (other("trail/unknown"), "ResourceNotFoundException"),
-        (other("channel/c1"), "ResourceNotFoundException"),
-        (other("eventdatastore/e1"), "EventDataStoreNotFoundException"),
+        (other("channel/c1"), "ChannelARNInvalidException"),
+        (other("eventdatastore/e1"), "EventDataStoreARNInvalidException"),
     ] {
         let tags = json!([{"Key": "a"}]);
         let request = json!({"ResourceId": id, "TagsList": tags});

@@ -157,7 +157,7 @@ impl fmt::Display for TrailArn {
 }
 
 /// Whether a text looks like a region; which ones there are is nobody's to say.
-fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
     (1..=32).contains(&text.len()) && text.bytes().all(plain)
 }

@@ -52,6 +52,11 @@ pub(super) fn read(
 }
 
 impl Condition {
+    /// Whether it is on a key, in any case.
+    pub(super) fn is_on(&self, key: &str) -> bool {
+        self.key.eq_ignore_ascii_case(key)
+    }
+
     pub(super) fn holds(&self, context: &Context, effect: Effect) -> bool {
         let values = context.of(&self.key);
         if let Test::Null(absent) = &self.test {

@@ -32,6 +32,8 @@ pub enum InvalidPolicy {
     Principal,
     #[error("Invalid principal in policy")]
     PrincipalInvalid,
+    #[error("A statement may name at most {0} principals.")]
+    PrincipalLimit(usize),
     #[error("Missing required field Principal")]
     PrincipalMissing,
     #[error("Resource {0} must be in ARN format or \"*\".")]
@@ -40,6 +42,8 @@ pub enum InvalidPolicy {
     ResourceMissing,
     #[error("Statement IDs (SID) must be alpha-numeric and unique within the policy.")]
     Sid,
+    #[error("A policy may have at most {0} statements.")]
+    StatementLimit(usize),
     #[error("Policy document must contain at least one statement.")]
     StatementMissing,
     #[error("Syntax errors in policy.")]
@@ -61,6 +65,20 @@ pub(super) enum Of<'a> {
     Bucket(&'a str),
     /// A user's or role's: the principal goes without saying.
     Identity,
+    /// This resource's: it names principals, the resource itself and nothing else, and only actions
+    /// that it has.
+    Resource(Attached<'a>),
+}
+
+/// The resource that a policy is attached to.
+#[derive(Clone, Copy, Debug)]
+pub struct Attached<'a> {
+    /// Its ARN.
+    pub arn: &'a str,
+    /// The actions that a policy of it may speak of, such as `cloudtrail:StartQuery`.
+    pub actions: &'a [&'a str],
+    /// Bytes that its policy may have.
+    pub bytes_max: usize,
 }
 
 /// Reads a policy document.
@@ -73,7 +91,10 @@ pub(super) fn read(text: &str, of: Of<'_>) -> Result<Vec<Statement>, InvalidPoli
         Of::Identity if text.len() > BYTES_MAX || counted > CHARACTERS_MAX => {
             return Err(InvalidPolicy::TooLong(CHARACTERS_MAX));
         }
-        Of::Bucket(_) | Of::Identity => {}
+        Of::Resource(of) if text.len() > of.bytes_max => {
+            return Err(InvalidPolicy::TooLong(of.bytes_max));
+        }
+        Of::Bucket(_) | Of::Identity | Of::Resource(_) => {}
     }
     let Ok(Json::Object(members)) = serde_json::from_str(text) else {
         return Err(InvalidPolicy::Syntax);
@@ -147,7 +168,9 @@ fn statement(
             }
             "Condition" => conditions = condition(value, variables)?,
             "Principal" | "NotPrincipal" => {
-                let Of::Bucket(_) = of else { return Err(InvalidPolicy::Principal) };
+                if let Of::Identity = of {
+                    return Err(InvalidPolicy::Principal);
+                }
                 let named = principal::read(value)?;
                 let read = Principals { negated: name == "NotPrincipal", named };
                 if principals.replace(read).is_some() {
@@ -157,7 +180,7 @@ fn statement(
             _ => return Err(InvalidPolicy::Unknown(name)),
         }
     }
-    if let (Of::Bucket(_), None) = (of, &principals) {
+    if let (Of::Bucket(_) | Of::Resource(_), None) = (of, &principals) {
         return Err(InvalidPolicy::PrincipalMissing);
     }
     Ok(Statement {
@@ -170,7 +193,7 @@ fn statement(
 }
 
 impl Of<'_> {
-    /// A bucket's policy speaks of S3 alone.
+    /// A bucket's policy speaks of S3 alone, another resource's of the actions that it has.
     fn check_actions(self, actions: &[String]) -> Result<(), InvalidPolicy> {
         let is_ours = |it: &String| {
             let vendor = it.split(':').next().unwrap_or_default();
@@ -178,13 +201,21 @@ impl Of<'_> {
         };
         match self {
             Self::Bucket(_) if !actions.iter().all(is_ours) => Err(InvalidPolicy::ForeignAction),
-            Self::Bucket(_) | Self::Identity => Ok(()),
+            Self::Resource(of) if !actions.iter().all(|it| of.has(it)) => {
+                Err(InvalidPolicy::ForeignAction)
+            }
+            Self::Bucket(_) | Self::Identity | Self::Resource(_) => Ok(()),
         }
     }
 
-    /// A bucket's policy speaks of the bucket and what is in it.
+    /// A bucket's policy speaks of the bucket and what is in it, another resource's of the resource.
     fn check_resources(self, resources: &[String]) -> Result<(), InvalidPolicy> {
-        let Self::Bucket(bucket) = self else { return Ok(()) };
+        let bucket = match self {
+            Self::Bucket(bucket) => bucket,
+            Self::Identity => return Ok(()),
+            Self::Resource(of) if resources.iter().all(|it| it == of.arn) => return Ok(()),
+            Self::Resource(_) => return Err(InvalidPolicy::ForeignResource),
+        };
         let is_inside = |it: &String| {
             it.splitn(ARN_PARTS, ':').last().and_then(|it| it.strip_prefix(bucket)).is_some_and(
                 |rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('*'),
@@ -194,11 +225,19 @@ impl Of<'_> {
     }
 }
 
+impl Attached<'_> {
+    fn has(&self, action: &str) -> bool {
+        self.actions.iter().any(|it| it.eq_ignore_ascii_case(action))
+    }
+}
+
 fn sid(value: Json, of: Of<'_>, sids: &mut Vec<String>) -> Result<(), InvalidPolicy> {
     let Json::String(sid) = value else { return Err(InvalidPolicy::Sid) };
     let is_plain = sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
     // S3 is not as strict as IAM.
-    if !(is_plain || matches!(of, Of::Bucket(_))) || (!sid.is_empty() && sids.contains(&sid)) {
+    if !(is_plain || matches!(of, Of::Bucket(_) | Of::Resource(_)))
+        || (!sid.is_empty() && sids.contains(&sid))
+    {
         return Err(InvalidPolicy::Sid);
     }
     sids.push(sid);

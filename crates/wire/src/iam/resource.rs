@@ -1,8 +1,8 @@
-//! Policies of buckets: who else may use one, and who may not.
+//! Policies of buckets and of other resources: who else may use one, and who may not.
 
 use super::{
     Decision, Request,
-    document::{self, InvalidPolicy, Of},
+    document::{self, Attached, InvalidPolicy, Of},
     policy::{self, Effect, Statement},
     principal::Principal,
 };
@@ -44,6 +44,52 @@ impl BucketPolicy {
         })
     }
 }
+
+/// The policy of a resource other than a bucket, such as an event data store.
+#[derive(Clone, Debug)]
+pub struct ResourcePolicy {
+    statements: Vec<Statement>,
+}
+
+impl ResourcePolicy {
+    /// Reads the policy of a resource: up to 20 statements, each about up to 50 principals, about
+    /// that resource and actions of it alone.
+    ///
+    /// # Errors
+    /// When AWS would refuse it, or when it holds an operator that we cannot evaluate.
+    pub fn parse(text: &str, of: Attached<'_>) -> Result<Self, InvalidPolicy> {
+        let statements = document::read(text, Of::Resource(of))?;
+        if statements.len() > STATEMENTS_MAX {
+            return Err(InvalidPolicy::StatementLimit(STATEMENTS_MAX));
+        }
+        let principals = |it: &Statement| it.principals.as_ref().map_or(0, |it| it.named.len());
+        if statements.iter().any(|it| principals(it) > PRINCIPALS_MAX) {
+            return Err(InvalidPolicy::PrincipalLimit(PRINCIPALS_MAX));
+        }
+        Ok(Self { statements })
+    }
+
+    /// What the policy alone says of a call; as [`BucketPolicy::decide`].
+    #[must_use]
+    pub fn decide(&self, principal: Principal<'_>, request: &Request<'_>) -> Decision {
+        let about = self
+            .statements
+            .iter()
+            .filter(|it| it.principals.as_ref().is_some_and(|it| it.hold(principal)));
+        policy::decide(about, request)
+    }
+
+    /// Whether a condition of any statement asks for `key`, such as `cloudtrail:ExternalId`.
+    #[must_use]
+    pub fn asks_for(&self, key: &str) -> bool {
+        self.statements.iter().flat_map(|it| &it.conditions).any(|it| it.is_on(key))
+    }
+}
+
+/// AWS's limit for the policy of a channel or an event data store.
+const STATEMENTS_MAX: usize = 20;
+/// AWS's limit for a statement of one.
+const PRINCIPALS_MAX: usize = 50;
 
 #[cfg(test)]
 mod tests {
@@ -169,5 +215,49 @@ mod tests {
         assert!(parse(&statement("")).unwrap().is_public());
         let condition = r#","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#;
         assert!(!parse(&statement(condition)).unwrap().is_public());
+    }
+
+    const STORE: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
+
+    fn of_store(statements: &str) -> Result<ResourcePolicy, InvalidPolicy> {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+        let actions = &["cloudtrail:StartQuery", "cloudtrail:GetQueryResults"];
+        ResourcePolicy::parse(&text, Attached { arn: STORE, actions, bytes_max: 8192 })
+    }
+
+    fn statement(principals: &str, action: &str, resource: &str) -> String {
+        format!(
+            r#"{{"Effect":"Allow","Principal":{principals},"Action":"{action}","Resource":"{resource}"}}"#
+        )
+    }
+
+    #[test]
+    fn the_policy_of_a_store_is_about_that_store_and_its_actions() {
+        let ann = r#"{"AWS":"999988887777"}"#;
+        let policy = of_store(&statement(ann, "cloudtrail:StartQuery", STORE)).unwrap();
+        let context = Context::default();
+        for (action, caller, expected) in [
+            ("cloudtrail:StartQuery", ANN, Allowed),
+            ("cloudtrail:GetQueryResults", ANN, ImplicitlyDenied),
+            ("cloudtrail:StartQuery", CLOUDTRAIL, ImplicitlyDenied),
+        ] {
+            let request = Request { action, resource: STORE, context: &context };
+            assert_eq!(policy.decide(caller, &request), expected, "{action}");
+        }
+        let refused = |text: &str| of_store(text).map(|_| ()).unwrap_err();
+        let foreign = statement(ann, "cloudtrail:DeleteEventDataStore", STORE);
+        assert_eq!(refused(&foreign), InvalidPolicy::ForeignAction);
+        let elsewhere = statement(ann, "cloudtrail:StartQuery", "*");
+        assert_eq!(refused(&elsewhere), InvalidPolicy::ForeignResource);
+        let good = statement(ann, "cloudtrail:StartQuery", STORE);
+        let many = vec![good.clone(); 21].join(",");
+        assert_eq!(refused(&many), InvalidPolicy::StatementLimit(20));
+        assert!(of_store(&vec![good; 20].join(",")).is_ok());
+        let accounts = vec![r#""999988887777""#; 51].join(",");
+        let crowd = format!(r#"{{"AWS":[{accounts}]}}"#);
+        let crowd = statement(&crowd, "cloudtrail:StartQuery", STORE);
+        assert_eq!(refused(&crowd), InvalidPolicy::PrincipalLimit(50));
+        let long = format!(r#"{{"Sid":"{}"}}"#, "x".repeat(8192));
+        assert_eq!(refused(&long), InvalidPolicy::TooLong(8192));
     }
 }
