@@ -19,7 +19,7 @@ pub trait EventStores: Debug + Send + Sync {
     fn create<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
 
     /// Drops the table of a store with all that it holds. Dropping one that is not there is no error.
-    fn drop<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
+    fn remove<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
 
     /// What the table of a store holds.
     fn describe<'a>(
