@@ -6,12 +6,18 @@ pub enum Error {
     /// Rows could not be built or read. A fault of ours or damaged data.
     #[error("cannot read or build columns")]
     Arrow(#[from] arrow_schema::ArrowError),
+    /// The control plane could not be asked. Worth retrying.
+    #[error("the catalog failed")]
+    Catalog(#[from] catalog::Error),
     /// The columns of the view cannot be those of a table. A fault of ours.
     #[error("the columns of a store: {0}")]
     Columns(String),
     /// Rows could not be sorted or scanned.
     #[error("the query engine failed")]
     Engine(#[from] datafusion::error::DataFusionError),
+    /// The log could not be read.
+    #[error("the log failed")]
+    Log(#[from] log::Error),
     /// A Parquet file could not be read or written.
     #[error("cannot read or write Parquet")]
     Parquet(#[from] parquet::errors::ParquetError),

@@ -257,9 +257,7 @@ impl EventTable {
         });
         drop(table);
         if !is_made {
-            for file in &change.add {
-                delete(&self.target.store, file.file_path()).await;
-            }
+            self.discard(&change.add).await;
         }
         Ok(is_made)
     }
@@ -284,6 +282,13 @@ impl EventTable {
             }
         }
         written
+    }
+
+    /// Deletes files that were written and are not to be part of the table.
+    pub(crate) async fn discard(&self, files: &[DataFile]) {
+        for file in files {
+            delete(&self.target.store, file.file_path()).await;
+        }
     }
 
     /// Deletes the files that no version names any more and nobody reads.

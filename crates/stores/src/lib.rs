@@ -1,11 +1,11 @@
 //! Event data stores: tables of records as CloudTrail Lake shows them.
 //!
-//! Lives here: the Iceberg table of each store, its tail in memory, writing and sorting its files,
-//! pruning what a query need not read.
+//! Lives here: the Iceberg table of each store, its tail in memory, what fills it from the log,
+//! writing and sorting its files, pruning what a query need not read.
 //! Lives elsewhere: what a store is and who may use it (`catalog`, `api`), columns and decoding
 //! (`views`), the language of queries (`sql`), Iceberg itself (`tables`).
 //!
-//! Start at [`EventTable`].
+//! Start at [`EventStores`], then [`EventTable`].
 //! Spec: Apache Iceberg table format, version 2; CloudTrail User Guide, "CloudTrail Lake".
 
 #![cfg_attr(
@@ -22,15 +22,23 @@
 mod columns;
 mod day_file;
 mod error;
+mod event_stores;
 mod event_table;
 mod file;
+mod follow;
+mod judge;
 mod order;
 mod provider;
 mod prune;
+mod settings;
+mod sorting;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 pub use crate::{
     error::Error,
+    event_stores::EventStores,
     event_table::{Components, EventTable, Stats},
+    settings::Settings,
 };

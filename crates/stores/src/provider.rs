@@ -27,7 +27,7 @@ use views::View;
 
 use crate::{
     columns,
-    event_table::{EventTable, Piece},
+    event_table::{EventTable, Piece, Seen},
     file::StoreFile,
     prune::{Reading, prune},
 };
@@ -43,6 +43,8 @@ static LOCATION: LazyLock<Option<(Url, ObjectStoreUrl)>> = LazyLock::new(|| {
 pub(crate) struct Provider {
     table: Arc<EventTable>,
     schema: SchemaRef,
+    /// The files that are meant, where it is not all of them and the tail.
+    only: Option<Arc<[Arc<StoreFile>]>>,
 }
 
 /// Keeps a file from being deleted while a plan names it.
@@ -52,7 +54,12 @@ impl Provider {
     pub(crate) fn new(table: Arc<EventTable>) -> Self {
         // The same types as in files, field ids included, so that nothing is ever cast.
         let schema = columns::arrow().unwrap_or_else(|_| View::Lake.schema());
-        Self { table, schema }
+        Self { table, schema, only: None }
+    }
+
+    /// Reads some files of the table.
+    pub(crate) fn of(table: &Arc<EventTable>, files: Vec<Arc<StoreFile>>) -> Self {
+        Self { only: Some(files.into()), ..Self::new(Arc::clone(table)) }
     }
 
     async fn files(
@@ -151,7 +158,10 @@ impl TableProvider for Provider {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let seen = self.table.seen();
+        let seen = match &self.only {
+            Some(files) => Arc::new(Seen { files: Arc::clone(files), tail: Vec::new() }),
+            None => self.table.seen(),
+        };
         let wanted = conditions(filters, View::Lake);
         let (files, store) = (Arc::clone(&seen.files), self.table.target.store.clone());
         let cache = Arc::clone(self.table.cache());

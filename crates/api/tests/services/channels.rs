@@ -38,7 +38,7 @@ impl House {
             return String::new();
         }
         assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
-        answer["code"].as_str().or(answer["__type"].as_str()).unwrap().to_owned()
+        answer["code"].as_str().unwrap().to_owned()
     }
 }
 
@@ -121,7 +121,7 @@ async fn what_a_channel_cannot_be_is_refused() {
         (json!({"Name": "crm"}), "ChannelAlreadyExistsException"),
         (json!({"Source": "crm"}), "ChannelAlreadyExistsException"),
         (json!({"Name": "a b"}), "ValidationException"),
-        (json!({"Name": "aws-service-channel/x/y"}), "InvalidParameterException"),
+        (json!({"Name": "aws-service-channel/x/y"}), "ValidationException"),
         (json!({"Source": "CloudTrail"}), "InvalidSourceException"),
         (json!({"Source": " "}), "InvalidSourceException"),
         (json!({"Destinations": []}), "ValidationException"),

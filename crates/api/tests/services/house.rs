@@ -183,7 +183,14 @@ impl House {
         let mut call = call("cloudtrail-data", "PutAuditEvents", who, body.into());
         *call.request.uri_mut() = uri.parse().unwrap();
         call.arrival = self.clock.now();
-        read(self.data.answer(call).await.response).await
+        let response = self.data.answer(call).await.response;
+        // Errors of this protocol are named in a header.
+        let code = response.headers().get("x-amzn-errortype").cloned();
+        let (status, mut answer) = read(response).await;
+        if let Some(code) = code {
+            answer["code"] = code.to_str().unwrap().into();
+        }
+        (status, answer)
     }
 
     /// Stops everything, and opens it again on the same folder.

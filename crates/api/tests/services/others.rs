@@ -19,13 +19,9 @@ async fn every_other_operation_is_read_and_then_refused_by_its_name() {
     assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
     let store =
         "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
-    for (operation, request) in [
-        ("GetInsightSelectors", json!({"EventDataStore": store})),
-        ("AddTags", json!({"ResourceId": store, "TagsList": [{"Key": "a"}]})),
-    ] {
-        let (_, answer) = house.bare(operation, &request.to_string()).await;
-        assert_eq!(answer["__type"], "UnsupportedOperationException", "{operation} {answer}");
-    }
+    let request = json!({"EventDataStore": store}).to_string();
+    let (_, answer) = house.bare("GetInsightSelectors", &request).await;
+    assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
     for operation in Operation::ALL {
         let (_, answer) = house.cloudtrail(operation.as_str(), "[]").await;
         assert_eq!(answer["__type"], "SerializationException", "{operation:?}");

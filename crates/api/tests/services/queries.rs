@@ -274,7 +274,7 @@ async fn queries_are_listed_newest_first_for_seven_days() {
         }
     };
     assert_eq!(listed(json!({"QueryStatus": "FINISHED", "MaxResults": 2})).await, made);
-    assert_eq!(listed(json!({"QueryStatus": "QUEUED"})).await, [waiting.clone()]);
+    assert_eq!(listed(json!({"QueryStatus": "QUEUED"})).await, std::slice::from_ref(&waiting));
     let (from, until) = (now().as_second() + 3600, now().as_second() + 2 * 3600);
     let span = json!({"StartTime": from, "EndTime": until});
     assert_eq!(listed(span).await, [made[2].clone(), made[3].clone()]);
@@ -355,7 +355,7 @@ async fn samples_are_searched_over_pages() {
     let search = json!({"SearchPhrase": "S3 bucket deletions"});
     let found = house.ok("SearchSampleQueries", search).await;
     let results = found["SearchResults"].as_array().unwrap();
-    assert_eq!(results.len(), 10);
+    assert!((5..=10).contains(&results.len()), "{}", results.len());
     assert!(results[0]["SQL"].as_str().unwrap().contains("$EDS_ID"));
     let relevance: Vec<_> = results.iter().map(|it| it["Relevance"].as_f64().unwrap()).collect();
     assert!(relevance.is_sorted_by(|a, b| a >= b), "{relevance:?}");
@@ -371,7 +371,7 @@ async fn samples_are_searched_over_pages() {
     }
     assert!(seen > 7, "{seen}");
     request["SearchPhrase"] = json!("something else");
-    house.check_refused("SearchSampleQueries", request, "InvalidParameterException").await;
+    house.check_refused("SearchSampleQueries", request, "InvalidNextTokenException").await;
     for (phrase, size) in [("x", 10), ("fine", 0), ("fine", 51)] {
         let request = json!({"SearchPhrase": phrase, "MaxResults": size});
         house.check_refused("SearchSampleQueries", request, "ValidationException").await;

@@ -155,7 +155,7 @@ async fn a_key_that_does_not_do_is_refused_and_one_that_does_stays() {
         check(&house, "CreateEventDataStore", request, code).await;
     }
     let request = json!({"Name": "audit", "KmsKeyId": "no key"});
-    check(&house, "CreateEventDataStore", request, "InvalidKmsKeyIdException").await;
+    check(&house, "CreateEventDataStore", request, "ValidationException").await;
     let arn = house.store("audit", json!({"KmsKeyId": "alias/lake"})).await;
     let other = json!({"EventDataStore": arn, "KmsKeyId": "alias/other"});
     check(&house, "UpdateEventDataStore", other, "InvalidParameterException").await;

@@ -242,7 +242,7 @@ async fn insights_need_the_events_that_they_look_at() {
     check(&house, "PutInsightSelectors", put(&errors), refused).await;
 
     let store = json!({"EventDataStore": "abc", "InsightSelectors": []});
-    check(&house, "PutInsightSelectors", store, "UnsupportedOperationException").await;
+    check(&house, "PutInsightSelectors", store, "EventDataStoreARNInvalidException").await;
     let both = json!({"TrailName": "audit", "EventDataStore": "abc", "InsightSelectors": []});
     check(&house, "PutInsightSelectors", both, "InvalidParameterCombinationException").await;
     check(&house, "GetInsightSelectors", json!({}), "InvalidParameterException").await;
