@@ -21,6 +21,7 @@
 )]
 
 mod condition;
+mod import;
 mod key;
 mod mention;
 mod portions;
@@ -34,6 +35,7 @@ mod wanted;
 
 pub use crate::{
     condition::{Condition, conditions},
+    import::{FILE_MAX, FileDecoder, FileError, LogFile},
     key::HIDDEN,
     mention::mentions,
     scan::{Fault, Progress},

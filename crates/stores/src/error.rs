@@ -21,6 +21,15 @@ pub enum Error {
     /// A Parquet file could not be read or written.
     #[error("cannot read or write Parquet")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// A result of a query could not be packed or unpacked.
+    #[error("the result of a query cannot be packed or read")]
+    Result(#[source] std::io::Error),
+    /// A result of a query is damaged.
+    #[error("the result of a query is damaged")]
+    Json(#[from] serde_json::Error),
+    /// A statement failed.
+    #[error(transparent)]
+    Sql(#[from] sql::Error),
     /// The table, its catalog or its store of files failed.
     #[error(transparent)]
     Tables(#[from] tables::Error),

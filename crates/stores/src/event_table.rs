@@ -164,6 +164,14 @@ impl EventTable {
         Arc::new(Provider::new(Arc::clone(self)))
     }
 
+    /// As [`EventTable::provider`], counting what is read.
+    pub(crate) fn provider_counting(
+        self: &Arc<Self>,
+        course: Arc<crate::queries::Course>,
+    ) -> Arc<dyn TableProvider> {
+        Arc::new(Provider::new(Arc::clone(self)).counting(course))
+    }
+
     /// Adds rows of the view [`views::View::Lake`], with all its columns, behind the tail: a query
     /// sees them from now on.
     ///
@@ -267,10 +275,10 @@ impl EventTable {
     ///
     /// # Errors
     /// Those of `work`.
-    pub(crate) async fn write(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Vec<String>) -> Result<Vec<DataFile>, Error> + Send + 'static,
-    ) -> Result<Vec<DataFile>, Error> {
+        work: impl FnOnce(&mut Vec<String>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let work = move || {
             let mut begun = Vec::new();
             (work(&mut begun), begun)

@@ -21,15 +21,19 @@
 
 mod columns;
 mod day_file;
+mod delivered;
 mod error;
 mod event_stores;
 mod event_table;
 mod file;
 mod follow;
+mod import;
 mod judge;
 mod order;
 mod provider;
 mod prune;
+mod queries;
+mod results;
 mod settings;
 mod sorting;
 #[cfg(test)]
@@ -37,8 +41,11 @@ mod tests;
 mod upkeep;
 
 pub use crate::{
+    delivered::{Csv, ResultPlace},
     error::Error,
     event_stores::EventStores,
     event_table::{Components, EventTable, Stats},
+    import::{FileFailure, FileNews, ImportJob, ImportProgress, OnProgress, import},
+    queries::{Queries, QueryComponents},
     settings::Settings,
 };

@@ -1,6 +1,6 @@
 //! A store's table as a query reads it: files that may hold what is wanted, and the tail.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, atomic::Ordering};
 
 use async_trait::async_trait;
 use datafusion::{
@@ -30,6 +30,7 @@ use crate::{
     event_table::{EventTable, Piece, Seen},
     file::StoreFile,
     prune::{Reading, prune},
+    queries::Course,
 };
 
 /// Under this name the query engine knows where files of stores lie. Not an address.
@@ -45,6 +46,7 @@ pub(crate) struct Provider {
     schema: SchemaRef,
     /// The files that are meant, where it is not all of them and the tail.
     only: Option<Arc<[Arc<StoreFile>]>>,
+    course: Arc<Course>,
 }
 
 /// Keeps a file from being deleted while a plan names it.
@@ -54,12 +56,17 @@ impl Provider {
     pub(crate) fn new(table: Arc<EventTable>) -> Self {
         // The same types as in files, field ids included, so that nothing is ever cast.
         let schema = columns::arrow().unwrap_or_else(|_| View::Lake.schema());
-        Self { table, schema, only: None }
+        Self { table, schema, only: None, course: Arc::default() }
     }
 
     /// Reads some files of the table.
     pub(crate) fn of(table: &Arc<EventTable>, files: Vec<Arc<StoreFile>>) -> Self {
         Self { only: Some(files.into()), ..Self::new(Arc::clone(table)) }
+    }
+
+    /// Counts what is read into `course`.
+    pub(crate) fn counting(self, course: Arc<Course>) -> Self {
+        Self { course, ..self }
     }
 
     async fn files(
@@ -107,7 +114,7 @@ impl Provider {
     }
 
     fn partitioned(&self, reading: Reading) -> Result<PartitionedFile> {
-        let Reading { file, access } = reading;
+        let Reading { file, access, .. } = reading;
         let key = self.table.target.store.key(&file.url);
         let key = key.map_err(|it| DataFusionError::External(it.into()))?;
         let mut partitioned = PartitionedFile::new(key.to_string(), file.bytes);
@@ -168,6 +175,11 @@ impl TableProvider for Provider {
         let pruned = background::run(move || prune(&files, &wanted, &store, &cache)).await;
         let failed = |it: crate::Error| DataFusionError::External(it.into());
         let files = pruned.map_err(|it| failed(it.into()))?.map_err(failed)?;
+        let in_tail: usize = seen.tail.iter().map(|it| it.rows.num_rows()).sum();
+        let events = files.iter().map(|it| it.rows).sum::<u64>() + in_tail as u64;
+        self.course.events.fetch_add(events, Ordering::Relaxed);
+        let bytes = files.iter().map(|it| it.bytes).sum();
+        self.course.bytes.fetch_add(bytes, Ordering::Relaxed);
         let files = self.files(session, files, projection, limit).await?;
         let mut plans: Vec<_> =
             files.into_iter().chain(self.tail(&seen.tail, projection)?).collect();

@@ -28,6 +28,10 @@ pub(crate) struct Reading {
     pub(crate) file: Arc<StoreFile>,
     /// The parts to read; all of it when absent.
     pub(crate) access: Option<ParquetAccessPlan>,
+    /// Rows of the row groups to read.
+    pub(crate) rows: u64,
+    /// Bytes of these, of all columns.
+    pub(crate) bytes: u64,
 }
 
 /// A condition on one leaf of a file.
@@ -63,13 +67,19 @@ pub(crate) fn prune(
     for file in files.iter().filter(|it| it.times.0 <= until && it.times.1 >= from) {
         // Reading a footer costs more than it saves when time alone is asked for: the rows of one day
         // are looked at by the scan itself.
-        let access = if leaves.iter().all(|it| it.path == "eventtime") {
-            None
-        } else {
-            let Some(access) = access(file, &leaves, store, cache)? else { continue };
-            Some(access)
+        let mut reading = Reading {
+            file: Arc::clone(file),
+            access: None,
+            rows: file.rows,
+            bytes: file.bytes,
         };
-        readings.push(Reading { file: Arc::clone(file), access });
+        if leaves.iter().all(|it| it.path == "eventtime") {
+            readings.push(reading);
+            continue;
+        }
+        let Some((access, rows, bytes)) = access(file, &leaves, store, cache)? else { continue };
+        (reading.access, reading.rows, reading.bytes) = (Some(access), rows, bytes);
+        readings.push(reading);
     }
     Ok(readings)
 }
@@ -80,7 +90,7 @@ fn access(
     leaves: &[Leaf<'_>],
     store: &Store,
     cache: &Cache,
-) -> Result<Option<ParquetAccessPlan>, Error> {
+) -> Result<Option<(ParquetAccessPlan, u64, u64)>, Error> {
     let mut reader = None;
     let mut open = || match &reader {
         Some(reader) => Ok::<Reader, Error>(Reader::clone(reader)),
@@ -123,7 +133,11 @@ fn access(
             }
         }
     }
-    Ok((!access.row_group_indexes().is_empty()).then_some(access))
+    let read = access.row_group_indexes();
+    let groups = || read.iter().filter_map(|it| metadata.row_groups().get(*it));
+    let rows = groups().map(|it| it.num_rows().cast_unsigned()).sum();
+    let bytes = groups().map(|it| it.compressed_size().cast_unsigned()).sum();
+    Ok((!read.is_empty()).then_some((access, rows, bytes)))
 }
 
 /// Whether a column of a row group may hold a wanted value, by its bounds.

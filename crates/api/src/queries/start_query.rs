@@ -23,6 +23,7 @@ pub(crate) async fn start_query(
     let given = statement(asked, &request).await?;
     let named = runner
         .stores_named(&given.statement)
+        .await
         .map_err(|it| fault(ErrorCode::InvalidQueryStatementException, &it.to_string()))?;
     let owner = check_stores(asked, &named, request.event_data_store_owner_account_id).await?;
     if let Some(uri) = &request.delivery_s3_uri {

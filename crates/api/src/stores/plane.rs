@@ -57,7 +57,10 @@ pub trait QueryRunner: Debug + Send + Sync {
     ///
     /// # Errors
     /// When the statement is not one that can run.
-    fn stores_named(&self, statement: &str) -> Result<Vec<Uuid>, StatementProblem>;
+    fn stores_named<'a>(
+        &'a self,
+        statement: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Uuid>, StatementProblem>>;
 
     /// Tries whether a result can be written to `prefix` of `bucket` for an account.
     fn check_delivery<'a>(

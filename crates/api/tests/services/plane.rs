@@ -99,13 +99,19 @@ impl EventStores for Plane {
 }
 
 impl QueryRunner for Plane {
-    fn stores_named(&self, statement: &str) -> Result<Vec<Uuid>, StatementProblem> {
-        if !statement.starts_with("SELECT ") {
-            return Err(StatementProblem("Only SELECT statements can run.".to_owned()));
+    fn stores_named<'a>(
+        &'a self,
+        statement: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Uuid>, StatementProblem>> {
+        async move {
+            if !statement.starts_with("SELECT ") {
+                return Err(StatementProblem("Only SELECT statements can run.".to_owned()));
+            }
+            let words = statement.split_whitespace();
+            let named: BTreeSet<_> = words.filter_map(|it| lake_id(it.trim_matches('"'))).collect();
+            Ok(named.into_iter().collect())
         }
-        let words = statement.split_whitespace();
-        let named: BTreeSet<_> = words.filter_map(|it| lake_id(it.trim_matches('"'))).collect();
-        Ok(named.into_iter().collect())
+        .boxed()
     }
 
     fn check_delivery<'a>(
