@@ -158,4 +158,3 @@ pub(crate) fn path(subject: &Expr, view: View) -> Option<Vec<&'static Column>> {
         _ => None,
     }
 }
-

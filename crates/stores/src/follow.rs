@@ -134,7 +134,8 @@ impl Follower {
             self.committed.insert(table.id(), table.committed().await.unwrap_or(0));
         }
         self.members.clear();
-        let organizations = self.history.stores.iter().filter_map(|it| it.settings.organization.as_ref());
+        let organizations =
+            self.history.stores.iter().filter_map(|it| it.settings.organization.as_ref());
         for id in organizations {
             if !self.members.contains_key(id) {
                 let members = self.shared.catalog.members(id).await?;

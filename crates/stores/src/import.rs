@@ -137,7 +137,8 @@ pub async fn import(
         leave(&mut left_in, file.folder());
     }
     progress.folders_done = left_in.values().filter(|it| **it == 0).count() as u64;
-    for (round, is_again) in rounds(again).map(|it| (it, true)).chain(rounds(files).map(|it| (it, false)))
+    for (round, is_again) in
+        rounds(again).map(|it| (it, true)).chain(rounds(files).map(|it| (it, false)))
     {
         let (target, tasks) = (table.target.clone(), job.tasks.max(1));
         let files: Arc<[LogFile]> = round.into();
@@ -298,11 +299,7 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn read_one(
-        &mut self,
-        file: &LogFile,
-        runtime: &Handle,
-    ) -> Result<Option<FileFailure>, Error> {
+    fn read_one(&mut self, file: &LogFile, runtime: &Handle) -> Result<Option<FileFailure>, Error> {
         if file.bytes() > FILE_MAX {
             let reason = format!("The file has more than {FILE_MAX} bytes.");
             return Ok(Some(FileFailure { code: "FileTooLarge", reason }));

@@ -1,9 +1,6 @@
 //! Which stores take a record: by what stores and channels were at its position of the log.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{ChannelVersion, StoreHistory, StoreStatus, StoreVersion};
 use log::Entry;
@@ -40,11 +37,8 @@ impl Epoch {
         for version in history.channels.iter().filter(|it| it.from <= position) {
             channels.insert(version.arn.id, version.clone());
         }
-        let taking: Vec<StoreVersion> = valid
-            .into_values()
-            .filter(|it| it.status == StoreStatus::Enabled)
-            .cloned()
-            .collect();
+        let taking: Vec<StoreVersion> =
+            valid.into_values().filter(|it| it.status == StoreStatus::Enabled).cloned().collect();
         let selectors: Vec<Selectors> =
             taking.iter().map(|it| selectors(&it.settings.selectors)).collect();
         let selection = Selection::compile(&selectors);

@@ -67,12 +67,8 @@ pub(crate) fn prune(
     for file in files.iter().filter(|it| it.times.0 <= until && it.times.1 >= from) {
         // Reading a footer costs more than it saves when time alone is asked for: the rows of one day
         // are looked at by the scan itself.
-        let mut reading = Reading {
-            file: Arc::clone(file),
-            access: None,
-            rows: file.rows,
-            bytes: file.bytes,
-        };
+        let mut reading =
+            Reading { file: Arc::clone(file), access: None, rows: file.rows, bytes: file.bytes };
         if leaves.iter().all(|it| it.path == "eventtime") {
             readings.push(reading);
             continue;

@@ -13,12 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tables::{Change, chain};
 use tracing::{debug, info, warn};
 
-use crate::{
-    Error, EventTable,
-    event_stores::Shared,
-    file::StoreFile,
-    sorting::sorted,
-};
+use crate::{Error, EventTable, event_stores::Shared, file::StoreFile, sorting::sorted};
 
 /// Days that are put in order in one round at most, so that deleting gets its turn.
 const DAYS: usize = 16;
@@ -60,11 +55,7 @@ pub(crate) async fn round(shared: &Shared) -> Result<(), Error> {
 }
 
 /// Drops the days whose records are all older than they are kept.
-async fn drop_old(
-    table: &EventTable,
-    store: &EventDataStore,
-    now: Timestamp,
-) -> Result<(), Error> {
+async fn drop_old(table: &EventTable, store: &EventDataStore, now: Timestamp) -> Result<(), Error> {
     let kept = SignedDuration::from_hours(24 * i64::from(store.settings.retention_days));
     let Ok(oldest) = now.saturating_sub(kept) else { return Ok(()) };
     let is_old = |it: &StoreFile| {

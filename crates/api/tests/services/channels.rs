@@ -25,10 +25,17 @@ impl House {
     }
 
     /// Sends events by a channel; what is answered, with its status.
-    async fn put(&self, who: &str, channel: &str, more: &str, events: Value) -> (StatusCode, Value) {
+    async fn put(
+        &self,
+        who: &str,
+        channel: &str,
+        more: &str,
+        events: Value,
+    ) -> (StatusCode, Value) {
         let body = json!({"auditEvents": events}).to_string();
         let channel = channel.replace(':', "%3A").replace('/', "%2F");
-        self.put_audit_events(who, &format!("/PutAuditEvents?channelArn={channel}{more}"), body).await
+        self.put_audit_events(who, &format!("/PutAuditEvents?channelArn={channel}{more}"), body)
+            .await
     }
 
     /// The code with which all of a request is refused.
@@ -315,8 +322,10 @@ async fn a_request_that_is_wrong_as_a_whole_keeps_nothing() {
         (json!([]), "ValidationException"),
         (json!([{"id": "a b", "eventData": "{}"}]), "ValidationException"),
         (json!([event("1", &data()), event("1", &data())]), "DuplicatedAuditEventId"),
-        (json!((0..101).map(|it| event(&it.to_string(), &data())).collect::<Vec<_>>()),
-            "ValidationException"),
+        (
+            json!((0..101).map(|it| event(&it.to_string(), &data())).collect::<Vec<_>>()),
+            "ValidationException",
+        ),
         (json!([{"id": "1", "eventData": "x".repeat(1 << 20)}]), "ValidationException"),
     ] {
         let (status, answer) = house.put(ACCOUNT, &channel, "", events).await;
