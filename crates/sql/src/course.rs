@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{
+    ExecutionPlan,
+    statistics::{StatisticsArgs, StatisticsContext},
+};
 
 /// The course of a query.
 #[derive(Clone)]
@@ -25,8 +28,14 @@ impl Course {
 
 fn matched(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     let rows = || {
-        let rows = plan.metrics().and_then(|it| it.output_rows());
-        rows.map_or(0, |it| it as u64)
+        let counted = plan.metrics().and_then(|it| it.output_rows());
+        // What lies in memory is not counted as it is read, but known.
+        let known = || {
+            let statistics =
+                StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new());
+            statistics.ok()?.num_rows.get_value().copied()
+        };
+        counted.or_else(known).map_or(0, |it| it as u64)
     };
     let children = plan.children();
     if children.is_empty() || (plan.name() == "FilterExec" && is_scan(plan)) {

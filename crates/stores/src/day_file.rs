@@ -91,16 +91,6 @@ impl DayFile {
         &self.url
     }
 
-    /// Bytes of memory that it takes until its row group is full.
-    pub(crate) fn memory(&self) -> usize {
-        self.writer.memory_size()
-    }
-
-    /// Bytes that it will have, about.
-    pub(crate) fn bytes(&self) -> usize {
-        self.writer.bytes_written() + self.writer.in_progress_size()
-    }
-
     /// Adds rows of the table's columns.
     ///
     /// # Errors

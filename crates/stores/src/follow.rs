@@ -7,14 +7,14 @@
 //! judged for good. It does not take the promise when it knows of a change that we do not.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::Arc,
     time::Duration,
 };
 
 use catalog::StoreHistory;
 use jiff::SignedDuration;
-use log::{Entry, Position};
+use log::Position;
 use tables::chain;
 use tokio::sync::watch;
 use tracing::{error, warn};
@@ -159,7 +159,7 @@ impl Follower {
             return Ok(());
         }
         let entries = self.shared.log.read(Position(self.next), READ_BYTES).await?;
-        let entries: Vec<Entry> =
+        let entries: Vec<log::Entry> =
             entries.into_iter().filter(|it| self.epoch.contains(it.position.0)).collect();
         let Some(last) = entries.last() else {
             self.next = self.epoch.until.map_or(end, |it| it.min(end));
@@ -173,12 +173,14 @@ impl Follower {
                 if self.committed.get(&id).is_some_and(|it| entry.position.0 < *it) {
                     continue;
                 }
-                if !decoders.contains_key(&id) {
-                    // A store may be gone while its records are still in the log.
-                    let Some(table) = self.shared.table(id) else { continue };
-                    decoders.insert(id, (table, decoder()));
-                }
-                let Some((_, decoder)) = decoders.get_mut(&id) else { continue };
+                let (_, decoder) = match decoders.entry(id) {
+                    Entry::Occupied(found) => found.into_mut(),
+                    Entry::Vacant(place) => {
+                        // A store may be gone while its records are still in the log.
+                        let Some(table) = self.shared.table(id) else { continue };
+                        place.insert((table, decoder()))
+                    }
+                };
                 let text = str::from_utf8(&entry.frame.body).unwrap_or_default();
                 if let Err(malformed) = decoder.read(text) {
                     // What can be shown of it is; the whole is in `eventjson`.

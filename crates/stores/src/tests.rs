@@ -1,5 +1,8 @@
 //! Tables of stores: what is pushed is found, in the tail and in files.
 
+mod crash;
+mod memory_log;
+
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -16,17 +19,14 @@ pub(crate) const START: &str = "2026-11-20T12:00:00Z";
 
 /// A folder for tables, and what they stand on.
 pub(crate) struct House {
-    pub(crate) folder: tempfile::TempDir,
-    pub(crate) clock: Arc<testkit::ManualClock>,
+    _folder: tempfile::TempDir,
     pub(crate) components: Components,
 }
 
 impl House {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (mut ambient, _) = testkit::ambient(START.parse().unwrap(), 7);
-        let clock = Arc::new(testkit::ManualClock::new(START.parse().unwrap()));
-        ambient.clock = Arc::<testkit::ManualClock>::clone(&clock);
+        let (ambient, _) = testkit::ambient(START.parse().unwrap(), 7);
         let database = folder.path().join("tables.sqlite");
         let components = Components {
             store: Store::local(folder.path().join("tables")).unwrap(),
@@ -34,7 +34,7 @@ impl House {
             ambient,
             cache: Arc::new(Cache::new(8 << 20)),
         };
-        Self { folder, clock, components }
+        Self { _folder: folder, components }
     }
 
     pub(crate) async fn open(&self) -> Arc<EventTable> {
