@@ -248,5 +248,5 @@ async fn an_import_goes_on_after_a_crash_with_every_record_once() {
 
 /// How many seeds; more at night, by the environment.
 fn seeds() -> u64 {
-    std::env::var("TRAILMARK_SEEDS").map_or(12, |it| it.parse::<u64>().unwrap() / 50)
+    std::env::var("TRAILMARK_SEEDS").map_or(6, |it| it.parse::<u64>().unwrap() / 50)
 }

@@ -294,7 +294,9 @@ fn a_store_of_another_account_is_not_there() {
     let house = Deployment::start();
     house.server.trailmark(&["account", "add", "222222222222"]);
     let account = ["--account", "222222222222"];
-    house.server.trailmark(&[&["user", "add", "mira", "--policy", "full-access"], &account[..]].concat());
+    house
+        .server
+        .trailmark(&[&["user", "add", "mira", "--policy", "full-access"], &account[..]].concat());
     let create = ["key", "create", "mira", "--json"];
     let keys = house.server.trailmark(&[&create, &account[..]].concat());
     let key: Value = serde_json::from_str(&keys).unwrap();
