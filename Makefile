@@ -42,7 +42,7 @@ endif
 nightly: clients ## As `test`, with many more seeds and crashes
 	TRAILMARK_SEEDS=50000 TRAILMARK_KILLS=200 PROPTEST_CASES=4096 cargo test --locked --workspace --no-fail-fast
 
-bench: ## Measure against the peers; writes target/bench.md
+bench: clients ## Measure against the peers; writes target/bench.md
 	benches/run $(ARGS)
 
 fmt: ## Format the code

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use self::{reading::Reader, sending::Outcome};
+use self::{cutting::CUT_MAX, reading::Reader, sending::Outcome};
 use crate::{
     Components, Error, Settings, Signers, Statuses, backlog::Backlog, digests, lanes::Lanes,
     spool::Spool, trail::TrailVersion,
@@ -30,6 +30,8 @@ pub struct Deliverer {
     folder: PathBuf,
     settings: Settings,
     components: Components,
+    /// Files that can be packed at once.
+    cores: usize,
     versions: watch::Receiver<Arc<[Arc<TrailVersion>]>>,
     pub(crate) reader: Reader,
     pub(crate) backlog: Backlog,
@@ -84,6 +86,7 @@ impl Deliverer {
         Ok(Self {
             folder,
             settings,
+            cores: std::thread::available_parallelism().map_or(1, usize::from).min(CUT_MAX),
             versions,
             reader: Reader::new(cursor, known),
             backlog,

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ambient::Random;
-use integrity::digest::{Stamp, gzip, sha256_hex};
+use integrity::digest::{Stamp, gzip, gzip_fast, sha256_hex};
 use jiff::Timestamp;
 use record::AccountId;
 
@@ -43,15 +43,19 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    /// Begins a document that may hold as much as `bytes`.
     pub(crate) fn new(
         version: Arc<TrailVersion>,
         from: u64,
         arrival: Timestamp,
         now: Timestamp,
+        bytes: usize,
     ) -> Self {
+        let mut document = Vec::with_capacity(bytes.max(BEGIN.len()));
+        document.extend_from_slice(BEGIN);
         Self {
             version,
-            document: BEGIN.to_vec(),
+            document,
             records: 0,
             from,
             to: from,
@@ -98,12 +102,13 @@ impl Open {
         left
     }
 
-    /// Ends the document, and packs it. Takes a core for some milliseconds per MiB.
-    pub(crate) fn pack(mut self) -> Packed {
+    /// Ends the document, and packs it: quickly in a `hurry`, else small. Takes a core for some
+    /// milliseconds per MiB.
+    pub(crate) fn pack(mut self, hurry: bool) -> Packed {
         self.document.extend_from_slice(END);
         Packed {
             sha256: sha256_hex(&self.document),
-            body: gzip(&self.document),
+            body: if hurry { gzip_fast(&self.document) } else { gzip(&self.document) },
             version: self.version,
             records: self.records,
             from: self.from,

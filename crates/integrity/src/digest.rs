@@ -20,10 +20,11 @@ mod name;
 mod signer;
 mod stamp;
 
+pub(crate) use self::gzip::gunzip_at_once;
 pub use self::{
     chain::{Chain, Link, Window},
     document::{DigestFile, LogFile, SealedDigest},
-    gzip::{Gunzip, NotOneMember, gunzip, gzip},
+    gzip::{Gunzip, NotOneMember, gunzip, gzip, gzip_fast},
     key::{Fingerprint, PublicKey, ValidKey},
     name::{ChainId, DigestName, LogFileName, Root},
     signer::{RsaSigner, SignFuture, Signer},

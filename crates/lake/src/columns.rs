@@ -191,7 +191,7 @@ fn fields(dictionaries: bool) -> Vec<Field> {
 ///
 /// # Errors
 /// Never, as long as names and ids in the list are unique.
-pub(crate) fn table_schema() -> Result<spec::Schema, iceberg::Error> {
+pub(crate) fn table_schema() -> Result<spec::Schema, tables::Error> {
     use spec::{ListType, NestedField, PrimitiveType, Type};
     let fields = COLUMNS.iter().enumerate().map(|(index, column)| {
         let kind = match column.kind {
@@ -208,7 +208,7 @@ pub(crate) fn table_schema() -> Result<spec::Schema, iceberg::Error> {
         };
         Arc::new(NestedField::new(field_id(index), column.name, kind, column.is_required))
     });
-    spec::Schema::builder().with_fields(fields).build()
+    Ok(spec::Schema::builder().with_fields(fields).build()?)
 }
 
 #[cfg(test)]

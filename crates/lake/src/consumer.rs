@@ -12,16 +12,16 @@ use std::{
 use iceberg::spec::DataFile;
 use jiff::SignedDuration;
 use log::Position;
+use tables::chain;
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{debug, error, warn};
 
 use crate::{
     Error,
     chunk::Chunk,
-    error::chain,
     flush,
     shared::Shared,
-    table::{Change, Operation},
+    table::{Change, Operation, position},
 };
 
 /// Bytes of bodies that are read from the log at once.
@@ -157,7 +157,7 @@ pub(crate) async fn flush(shared: &Shared) -> Result<(), Error> {
         operation: Operation::Append,
         add: files,
         drop: HashSet::new(),
-        committed: Some(until),
+        marks: position(until),
     };
     shared.commit(&change).await?;
     debug!(files = count, rows, %until, "tail written to the table");

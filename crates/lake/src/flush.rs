@@ -8,8 +8,10 @@ use arrow_select::interleave::interleave;
 use iceberg::spec::DataFile;
 use record::Category;
 
+use tables::{OURS, Store};
+
 use crate::{
-    Error, Store,
+    Error,
     chunk::{Chunk, mismatch, typed},
     columns::{Column, arrow_schema},
     parquet_file::ParquetFile,
@@ -29,8 +31,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Begins a file under a name that was never used. Names begin with `tm-`, which tells them from
-    /// those of other engines.
+    /// Begins a file under a name that was never used. Names begin with [`OURS`].
     ///
     /// # Errors
     /// When the file cannot be begun.
@@ -39,9 +40,6 @@ impl Target {
         ParquetFile::create(self, category, month, &name)
     }
 }
-
-/// How names of our data files begin.
-pub(crate) const OURS: &str = "tm-";
 
 /// Writes the rows of `chunks` to new files. Blocks; needs a Tokio runtime.
 ///

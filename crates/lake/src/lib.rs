@@ -10,15 +10,12 @@
 //! Spec: Apache Iceberg table format, version 2; CloudTrail User Guide, "Working with CloudTrail
 //! event history".
 
-mod background;
-mod cache;
 mod chunk;
 mod columns;
 mod compaction;
 mod consumer;
 mod error;
 mod facts;
-mod file_io;
 mod flush;
 mod lookup;
 mod matches;
@@ -28,7 +25,6 @@ mod scan;
 mod search;
 mod settings;
 mod shared;
-mod store;
 mod table;
 mod table_file;
 mod upkeep;
@@ -44,12 +40,15 @@ use log::{EventLog, Position};
 use record::AccountId;
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{shared::Shared, table::Table};
+use crate::{
+    shared::Shared,
+    table::{Table, committed, layout},
+};
 pub use error::Error;
 pub use facts::{Resource, resources};
 pub use lookup::{Attribute, Key, Lookup, Place, Row};
 pub use settings::Settings;
-pub use store::{Durability, DurableWhenPut, Store};
+pub use tables::{Durability, DurableWhenPut, Store};
 
 /// What the lake stands on.
 #[derive(Clone, Debug)]
@@ -187,8 +186,8 @@ impl Lake {
         components: Components,
     ) -> Result<(Self, Vec<String>), Error> {
         let Components { log, store, catalog_url, ambient } = components;
-        let table = Table::open(store.clone(), &catalog_url, ambient.clone()).await?;
-        let (committed, durable) = (table.committed(), *log.durable().borrow());
+        let table = Table::open(store.clone(), &catalog_url, ambient.clone(), layout()?).await?;
+        let (committed, durable) = (committed(&table), *log.durable().borrow());
         if durable < committed {
             return Err(Error::LogBehind { committed, durable });
         }

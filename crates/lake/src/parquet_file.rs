@@ -8,30 +8,25 @@
 //! - Columns of many values that are searched for have Bloom filters: an absent value costs no read.
 //! - Pages of the record itself are small, so that fetching fifty records reads little.
 
-use std::collections::HashMap;
-
 use arrow_array::RecordBatch;
-use iceberg::spec::{
-    DataContentType, DataFile, DataFileBuilder, DataFileFormat, Datum, Literal, Struct,
-};
+use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, Struct};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
     basic::{Compression, ZstdLevel},
     file::{
-        metadata::{ParquetMetaData, SortingColumn},
+        metadata::SortingColumn,
         properties::{EnabledStatistics, WriterProperties},
-        statistics::Statistics,
     },
     schema::types::ColumnPath,
 };
 use record::Category;
+use tables::{Metrics, Upload};
 
 use crate::{
     Error,
-    columns::{Column, arrow_schema, has_dictionary},
+    columns::{Column, arrow_schema, has_dictionary, table_schema},
     flush::Target,
     month,
-    store::Upload,
     table_file::SORT_ORDER_ID,
 };
 
@@ -99,23 +94,19 @@ impl ParquetFile {
             Some(Literal::string(self.category.as_str())),
             Some(Literal::date(self.month)),
         ]);
-        let numbers = Numbers::read(&metadata);
-        DataFileBuilder::default()
-            .content(DataContentType::Data)
+        let mut file = DataFileBuilder::default();
+        Metrics::read(&metadata, &table_schema()?).describe(&mut file);
+        file.content(DataContentType::Data)
             .file_path(self.url.clone())
             .file_format(DataFileFormat::Parquet)
             .partition(partition)
             .record_count(metadata.file_metadata().num_rows().cast_unsigned())
             .file_size_in_bytes(bytes)
-            .column_sizes(numbers.sizes)
-            .value_counts(numbers.values)
-            .null_value_counts(numbers.nulls)
-            .lower_bounds(numbers.lower)
-            .upper_bounds(numbers.upper)
-            .split_offsets(Some(numbers.splits))
             .sort_order_id(SORT_ORDER_ID)
             .build()
-            .map_err(|_| Error::File { path: self.url, reason: "cannot be described" })
+            .map_err(|_| {
+                tables::Error::File { path: self.url, reason: "cannot be described" }.into()
+            })
     }
 }
 
@@ -166,86 +157,4 @@ fn properties(row_group_rows: usize) -> Result<WriterProperties, Error> {
             .set_column_bloom_filter_max_ndv(path, 2 * row_group_rows.max(1) as u64);
     }
     Ok(builder.build())
-}
-
-/// What the footer knows of each column, by field id.
-#[derive(Default)]
-struct Numbers {
-    sizes: HashMap<i32, u64>,
-    values: HashMap<i32, u64>,
-    nulls: HashMap<i32, u64>,
-    lower: HashMap<i32, Datum>,
-    upper: HashMap<i32, Datum>,
-    splits: Vec<i64>,
-}
-
-impl Numbers {
-    fn read(metadata: &ParquetMetaData) -> Self {
-        let mut numbers = Self::default();
-        for group in metadata.row_groups() {
-            numbers.splits.extend(group.file_offset());
-            for (index, column) in group.columns().iter().enumerate() {
-                let info = column.column_descr().self_type().get_basic_info();
-                let Some(id) = info.has_id().then(|| info.id()) else { continue };
-                *numbers.sizes.entry(id).or_default() += column.compressed_size().cast_unsigned();
-                *numbers.values.entry(id).or_default() += column.num_values().cast_unsigned();
-                let Some(statistics) = column.statistics() else { continue };
-                if let Some(nulls) = statistics.null_count_opt() {
-                    *numbers.nulls.entry(id).or_default() += nulls;
-                }
-                if column.column_descr().max_rep_level() > 0 {
-                    continue;
-                }
-                let Some((low, high)) = bounds(index, statistics) else { continue };
-                keep(&mut numbers.lower, id, low, |new, old| new < old);
-                keep(&mut numbers.upper, id, high, |new, old| new > old);
-            }
-        }
-        numbers.splits.sort_unstable();
-        numbers
-    }
-}
-
-fn keep(
-    bounds: &mut HashMap<i32, Datum>,
-    id: i32,
-    bound: Datum,
-    is_wider: impl Fn(&Datum, &Datum) -> bool,
-) {
-    match bounds.get_mut(&id) {
-        Some(old) if is_wider(&bound, old) => *old = bound,
-        Some(_) => {}
-        None => {
-            bounds.insert(id, bound);
-        }
-    }
-}
-
-/// The smallest and the largest value of a column chunk, as Iceberg writes them.
-fn bounds(index: usize, statistics: &Statistics) -> Option<(Datum, Datum)> {
-    let is_time = [Column::EventTime, Column::Arrival].iter().any(|it| it.index() == index);
-    match statistics {
-        Statistics::Boolean(it) => Some((Datum::bool(*it.min_opt()?), Datum::bool(*it.max_opt()?))),
-        Statistics::Int32(it) => {
-            let date = Column::EventMonth.index() == index;
-            let datum = |value: i32| if date { Datum::date(value) } else { Datum::int(value) };
-            Some((datum(*it.min_opt()?), datum(*it.max_opt()?)))
-        }
-        Statistics::Int64(it) => {
-            let datum = |value: i64| {
-                if is_time { Datum::timestamptz_micros(value) } else { Datum::long(value) }
-            };
-            Some((datum(*it.min_opt()?), datum(*it.max_opt()?)))
-        }
-        Statistics::ByteArray(it) => {
-            // Long texts are cut, upper bounds then made larger: both stay bounds.
-            let low = str::from_utf8(it.min_opt()?.data()).ok()?;
-            let high = str::from_utf8(it.max_opt()?.data()).ok()?;
-            Some((Datum::string(low), Datum::string(high)))
-        }
-        Statistics::Int96(_)
-        | Statistics::Float(_)
-        | Statistics::Double(_)
-        | Statistics::FixedLenByteArray(_) => None,
-    }
 }

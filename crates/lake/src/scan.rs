@@ -24,15 +24,15 @@ use parquet::{
     },
 };
 
+use tables::{Cache, Reader};
+
 use crate::{
     Attribute, Error, Key, Place, Store,
-    cache::Cache,
     chunk::mismatch,
     columns::{Column, reading_schema},
     matches::equal,
     parquet_file::has_bloom_filter,
     search::Window,
-    store::Reader,
     table_file::TableFile,
 };
 

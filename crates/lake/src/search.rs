@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use log::{Marks, Position};
 use record::Category;
 
+use tables::Cache;
+
 use crate::{
     Error, Lookup, Place, Row, Store,
-    cache::Cache,
     chunk::{Chunk, typed},
     columns::Column,
     matches::equal,

@@ -9,6 +9,7 @@ use ambient::Ambient;
 use iceberg::spec::DataFile;
 use jiff::SignedDuration;
 use log::{EventLog, Position};
+use tables::{Cache, background, chain};
 use tokio::{
     sync::{Mutex, Semaphore, watch},
     task::spawn_blocking,
@@ -16,13 +17,11 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    Error, Lookup, Row, Settings, Stats, Store, background,
-    cache::Cache,
-    error::chain,
+    Error, Lookup, Row, Settings, Stats, Store,
     flush::Target,
     search::{Sources, search},
     settings::Retention,
-    table::{Change, Table},
+    table::{Change, Table, committed},
     view::View,
 };
 
@@ -67,7 +66,7 @@ impl Shared {
         table: Table,
     ) -> Result<Self, Error> {
         let mut view = View::default();
-        view.adopt(table.files(), table.committed());
+        view.adopt(table.files(), committed(&table));
         Ok(Self {
             retention: Arc::new(Retention::read(&settings)?),
             target: Target {
@@ -99,7 +98,7 @@ impl Shared {
 
     /// Shows readers the table as it now is.
     pub(crate) fn adopt(&self, table: &Table) {
-        self.change(|view| view.adopt(table.files(), table.committed()));
+        self.change(|view| view.adopt(table.files(), committed(table)));
     }
 
     /// Writes files in the background. Files of a failed attempt are deleted: a full disk
@@ -137,7 +136,7 @@ impl Shared {
             Ok(is_made) => is_made,
             Err(error) => {
                 table.abandon(&change.add);
-                return Err(error);
+                return Err(error.into());
             }
         };
         drop(table);

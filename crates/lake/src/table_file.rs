@@ -3,7 +3,9 @@
 use iceberg::spec::{DataContentType, DataFile, Datum, Literal, PrimitiveLiteral};
 use record::{AccountId, Category};
 
-use crate::{Error, columns::Column, month};
+use tables::{DataFileFacts, Error};
+
+use crate::{columns::Column, month};
 
 /// The table's sort order: by event time, then position, both descending. Files that claim it are
 /// read newest first and left early.
@@ -32,12 +34,9 @@ pub(crate) struct TableFile {
     pub(crate) is_sorted: bool,
 }
 
-impl TableFile {
-    /// Reads what the table's metadata says of a file. Bounds that are missing are as wide as can be.
-    ///
-    /// # Errors
-    /// When it is not a data file of our partitions.
-    pub(crate) fn read(file: &DataFile) -> Result<Self, Error> {
+impl DataFileFacts for TableFile {
+    /// Bounds that are missing are as wide as can be.
+    fn read(file: &DataFile) -> Result<Self, Error> {
         let refuse = |reason| Error::File { path: file.file_path().to_owned(), reason };
         if file.content_type() != DataContentType::Data {
             return Err(refuse("holds no rows"));
@@ -72,6 +71,20 @@ impl TableFile {
         })
     }
 
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl TableFile {
     /// Whether rows of `account` may be in it.
     pub(crate) fn may_hold(&self, account: AccountId) -> bool {
         self.accounts.is_none_or(|(low, high)| low <= account && account <= high)

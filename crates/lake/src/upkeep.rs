@@ -4,12 +4,12 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tables::chain;
 use tracing::{debug, info, warn};
 
 use crate::{
     Error,
     compaction::{choose, merge},
-    error::chain,
     settings::Retention,
     shared::Shared,
     table::{Change, Operation},
@@ -68,7 +68,7 @@ async fn drop_old(shared: &Shared) -> Result<(), Error> {
     }
     let files = old.len();
     let change =
-        Change { operation: Operation::Delete, add: Vec::new(), drop: old, committed: None };
+        Change { operation: Operation::Delete, add: Vec::new(), drop: old, marks: Vec::new() };
     shared.commit(&change).await?;
     info!(files, "files dropped whose records are older than they are kept");
     Ok(())
@@ -88,7 +88,7 @@ async fn merge_some(shared: &Shared) -> Result<bool, Error> {
     let drop: HashSet<String> = files.iter().map(|it| it.url.to_string()).collect();
     let merge = move |target: &_, begun: &mut _| merge(&files, target, begun);
     let add = shared.write_files(merge).await?;
-    let change = Change { operation: Operation::Replace, add, drop, committed: None };
+    let change = Change { operation: Operation::Replace, add, drop, marks: Vec::new() };
     // Another engine may have dropped one of them meanwhile; then there is nothing to merge.
     if shared.commit(&change).await? {
         debug!(files = change.drop.len(), "files merged");

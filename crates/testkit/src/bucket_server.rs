@@ -67,9 +67,9 @@ impl BucketServer {
             }
             reader.by_ref().take(length).read_to_end(&mut Vec::new()).unwrap();
             let (head, body) = self.answer(&target, &operation);
+            // In one piece: the second of two would wait for the first one's acknowledgement.
             let head = format!("HTTP/1.1 {head}Content-Length: {}\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).unwrap();
-            stream.write_all(&body).unwrap();
+            stream.write_all(&[head.into_bytes(), body].concat()).unwrap();
         }
     }
 

@@ -3,11 +3,13 @@
 
 mod bucket_server;
 mod clock;
+mod log_files;
 mod random;
 pub mod records;
 
 pub use bucket_server::{BucketServer, ServedObject};
 pub use clock::ManualClock;
+pub use log_files::{Delivered, Written};
 pub use random::SeededRandom;
 
 use std::sync::Arc;

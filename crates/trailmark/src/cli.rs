@@ -1,6 +1,6 @@
 //! The command line: what can be said, with an example each. What it does lives elsewhere.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use integrity::tree::{KeyName, VerifierKey};
@@ -35,6 +35,21 @@ pub(crate) enum Command {
   trailmark tail
   trailmark tail --json | jq -r '.eventName'")]
     Tail(Tail),
+    /// Ask log files anything, where they lie: the SQL of CloudTrail Lake and Athena
+    #[command(after_help = "Examples:
+  trailmark query 'SELECT eventName, count(*) FROM events GROUP BY 1 ORDER BY 2 DESC' --from ./logs
+  trailmark query --from s3://audit-logs/AWSLogs/123456789012 < saved.sql
+  trailmark query --file saved.sql --from s3://audit-logs --table my_table=athena --format csv
+  trailmark query --from ./logs
+
+Tables: `events`, and every UUID, shows records as CloudTrail Lake does (maps, times, booleans);
+`cloudtrail_logs` as the Athena table of AWS's documentation (texts, partition columns). Other names
+are mapped with --table. Without a query, on a terminal, a shell begins.
+Only files that can hold what the conditions on eventTime, awsRegion, recipientAccountId and on
+partition columns ask for are read. A file is taken to hold records of up to 48 hours before it was
+written; leave the upper bound of eventTime away to find what was delivered later still.
+Credentials are found as for `trailmark verify`.")]
+    Query(Query),
     /// Check the digests and log files of a trail: signatures, chain, and what AWS's own validator
     /// does not see
     #[command(after_help = "Examples:
@@ -211,6 +226,89 @@ pub(crate) struct Verify {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `trailmark query`.
+#[derive(Args, Debug)]
+pub(crate) struct Query {
+    /// The query [default: that of standard input, or a shell]
+    #[arg(allow_hyphen_values = true, value_parser = statement)]
+    pub(crate) query: Option<String>,
+    /// Read the query from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    pub(crate) file: Option<PathBuf>,
+    /// A folder, a file, or s3://BUCKET[/PREFIX]; may be given several times
+    #[arg(long = "from", value_name = "PATH-or-s3://…", required = true)]
+    pub(crate) sources: Vec<String>,
+    /// What a name in the query stands for: NAME=lake or NAME=athena; may be given several times
+    #[arg(long = "table", value_name = "NAME=VIEW", value_parser = table)]
+    pub(crate) tables: Vec<(String, views::View)>,
+    /// How to write rows [default: table on a terminal, else csv; by the ending of --output]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Write rows to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Fail when a file cannot be read, instead of going on without it
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Stop after so many rows
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<usize>,
+    /// Say on standard error what was read; on a terminal that is said anyway
+    #[arg(long)]
+    pub(crate) statistics: bool,
+    /// Say how the query would be run, and do not run it
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Seconds after which the query is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    pub(crate) timeout: u64,
+    /// Memory that the query may use, in MiB; what does not fit goes to the disk
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    pub(crate) memory: usize,
+    /// Files that are read at once [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Where S3 is [default: $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, else AWS]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Do not sign requests to S3: for public buckets
+    #[arg(long)]
+    pub(crate) no_sign_request: bool,
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns under each other, for people
+    Table,
+    /// Comma-separated values with a line of names
+    Csv,
+    /// One list of objects
+    Json,
+    /// An object on each line
+    Ndjson,
+    /// Apache Parquet
+    Parquet,
+}
+
+/// A query may begin with a comment, `-- …`; a single word that begins so is an option misspelt.
+fn statement(text: &str) -> Result<String, String> {
+    if text.starts_with('-') && !text.contains(char::is_whitespace) {
+        return Err("there is no such option (see --help)".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn table(text: &str) -> Result<(String, views::View), String> {
+    let (name, view) = text.split_once('=').ok_or("write NAME=lake or NAME=athena")?;
+    let view = match view.to_ascii_lowercase().as_str() {
+        "lake" => views::View::Lake,
+        "athena" => views::View::Athena,
+        other => return Err(format!("`{other}` is neither `lake` nor `athena`")),
+    };
+    Ok((name.to_lowercase(), view))
 }
 
 /// `trailmark prove`.

@@ -19,6 +19,8 @@ mod identities;
 mod ledger_tree;
 mod notifications;
 mod prove;
+mod query;
+mod s3;
 mod serve;
 mod signing;
 mod tail;
@@ -27,7 +29,7 @@ mod verify_proof;
 mod witness;
 mod words;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser as _};
 
@@ -45,11 +47,17 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return words::failed(&error.into()),
     };
-    match runtime.block_on(run(Cli::parse())) {
+    let outcome = runtime.block_on(run(Cli::parse()));
+    // What nobody waits for any more, such as a query that was given up, may not hold up the end.
+    runtime.shutdown_timeout(LAST_WORK);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => words::failed(&error),
     }
 }
+
+/// How long work that was given up may go on when all else is done.
+const LAST_WORK: Duration = Duration::from_secs(2);
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
@@ -57,6 +65,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tail(options) => tail::run(options).await,
         Command::Check(options) => check::run(options).await,
         Command::Verify(options) => verify::run(options).await,
+        Command::Query(options) => query::run(options).await,
         Command::Prove(options) => prove::run(&options),
         Command::Erase(options) => erase::run(&options),
         Command::VerifyProof(options) => verify_proof::run(&options),

@@ -21,11 +21,8 @@ use integrity::{
     },
 };
 
-use crate::{
-    cli::Verify,
-    verify::{progress::Progress, source::Source},
-    words::data,
-};
+pub(crate) use crate::verify::progress::Progress;
+use crate::{cli::Verify, verify::source::Source, words::data};
 
 /// Runs `trailmark verify`.
 pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
@@ -180,8 +177,8 @@ async fn check_log_files(
 }
 
 async fn check(source: Arc<Source>, copy: Option<Arc<Source>>, job: LogFileJob) -> CheckedLogFile {
-    let mut checked = match source.stream(&job.at, LogFileCheck::new(job.clone())).await {
-        Ok(Some(check)) => check.finish(),
+    let mut checked = match source.check(&job.at, LogFileCheck::new(job.clone())).await {
+        Ok(Some(checked)) => checked,
         Ok(None) => return CheckedLogFile::missing(job),
         Err(error) => return CheckedLogFile::unreadable(job, &format!("{error:#}")),
     };

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Which floor a crate stands on. A crate may use the floors below it, never one beside or above.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 19] = [
     ("trailmark", 5),
     ("api", 4),
     ("door", 4),
@@ -24,10 +24,14 @@ const FLOORS: [(&str, u8); 15] = [
     ("delivery", 3),
     ("lake", 3),
     ("ledger", 3),
+    ("logfiles", 3),
     ("catalog", 2),
     ("integrity", 2),
     ("log", 2),
     ("matching", 2),
+    ("sql", 2),
+    ("tables", 2),
+    ("views", 2),
     ("wire", 2),
     ("record", 1),
     ("ambient", 0),

@@ -21,7 +21,7 @@ impl Deliverer {
         while !due.is_empty() {
             // A piece at a time: each is held in memory twice.
             let rest = due.split_off(due.len().min(CUT_MAX));
-            self.plan_files(due).await?;
+            self.plan_files(due, !caught_up).await?;
             due = rest;
         }
         Ok(())
@@ -31,9 +31,14 @@ impl Deliverer {
         let now = self.now();
         let mut spare = self.settings.open_bytes as usize;
         let too_much = self.backlog.open_bytes() > spare;
+        let closed: usize = self.backlog.streams.values().map(|it| it.closed.len()).sum();
+        // While more is to be read, full files wait until there is one for each core to pack.
+        let wait = !caught_up && !too_much && closed < self.cores;
         let mut due = Vec::new();
         for (id, stream) in &mut self.backlog.streams {
-            due.extend(stream.closed.drain(..).map(|it| (id.clone(), it)));
+            if !wait {
+                due.extend(stream.closed.drain(..).map(|it| (id.clone(), it)));
+            }
             let Some(open) = &stream.open else { continue };
             // When memory is short, those that are filled most go first, by halving what may stay.
             let large = too_much && open.bytes() > spare / 2;
@@ -45,14 +50,14 @@ impl Deliverer {
         due
     }
 
-    async fn plan_files(&mut self, due: Vec<(StreamId, Open)>) -> Result<(), Error> {
+    async fn plan_files(&mut self, due: Vec<(StreamId, Open)>, hurry: bool) -> Result<(), Error> {
         let now = self.now();
         let mut jobs = Vec::new();
         for (own, (id, open)) in (self.backlog.next_sequence..).zip(due) {
             let spool = self.spool.clone();
             jobs.push(async move {
                 let pack = move || {
-                    let packed = open.pack();
+                    let packed = open.pack(hurry);
                     spool.write(own, &packed.body).map(|()| packed)
                 };
                 let packed = spawn_blocking(pack).await.map_err(|_| Error::Stopping)??;
@@ -112,4 +117,4 @@ impl Deliverer {
 }
 
 /// Files that are packed at once.
-const CUT_MAX: usize = 16;
+pub(super) const CUT_MAX: usize = 16;

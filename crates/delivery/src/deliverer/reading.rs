@@ -3,8 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::try_join;
-use log::{Entry, Position};
-use tokio::task::spawn_blocking;
+use log::{Entry, EventLog, Position};
+use tokio::{
+    spawn,
+    task::{JoinHandle, spawn_blocking},
+};
 use tracing::{error, warn};
 
 use super::Deliverer;
@@ -24,12 +27,53 @@ pub(crate) struct Reader {
     pub(crate) epoch: Arc<Epoch>,
     /// Trails whose quota is used up, each with its first record that is left in the log.
     stalled: BTreeMap<String, u64>,
+    ahead: Option<Ahead>,
+}
+
+/// A piece of the log that is being read and judged.
+#[derive(Debug)]
+struct Ahead {
+    from: u64,
+    /// Number of the epoch whose trails judge it.
+    epoch: u64,
+    judged: JoinHandle<Result<Judged, Error>>,
+}
+
+#[derive(Debug)]
+struct Judged {
+    /// In the order of the log.
+    batches: Vec<Batch>,
+    /// The position behind the piece; none when nothing of the epoch is there.
+    next: Option<u64>,
+}
+
+impl Ahead {
+    fn begin(log: &Arc<dyn EventLog>, epoch: &Arc<Epoch>, from: u64) -> Self {
+        let judged = judge(Arc::clone(log), Arc::clone(epoch), from);
+        Self { from, epoch: epoch.number, judged: spawn(judged) }
+    }
+}
+
+/// Reads a piece of the log, and judges each half on a core.
+async fn judge(log: Arc<dyn EventLog>, epoch: Arc<Epoch>, from: u64) -> Result<Judged, Error> {
+    let mut entries = log.read(Position(from), READ_BYTES).await?;
+    entries.retain(|it| epoch.contains(it.position.0));
+    let next = entries.last().map(|it| it.position.0 + 1);
+    let later = entries.split_off(entries.len() / 2);
+    let judge = |entries: Vec<Entry>| {
+        let epoch = Arc::clone(&epoch);
+        spawn_blocking(move || choose(&epoch, &entries))
+    };
+    let (mut batches, later) =
+        try_join(judge(entries), judge(later)).await.map_err(|_| Error::Stopping)?;
+    batches.extend(later);
+    Ok(Judged { batches, next })
 }
 
 impl Reader {
     pub(crate) fn new(next: u64, known: Arc<[Arc<TrailVersion>]>) -> Self {
         let epoch = Arc::new(Epoch::at(&known, next, 0));
-        Self { next, known, epoch, stalled: BTreeMap::new() }
+        Self { next, known, epoch, stalled: BTreeMap::new(), ahead: None }
     }
 
     pub(crate) fn versions(&self) -> &[Arc<TrailVersion>] {
@@ -97,40 +141,39 @@ impl Deliverer {
         if self.reader.next >= end {
             return Ok(false);
         }
-        let mut entries = match self
-            .components
-            .log
-            .read(Position(self.reader.next), READ_BYTES)
-            .await
-        {
-            Ok(entries) => entries,
-            Err(log::Error::Trimmed { wanted, first }) => {
+        let judged = match self.judged(&epoch).await {
+            Ok(judged) => judged,
+            Err(Error::Log(log::Error::Trimmed { wanted, first })) => {
                 error!(%wanted, %first, "the log was trimmed before its records were delivered");
                 self.reader.go_to(first.0);
                 return Ok(true);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
-        entries.retain(|it| epoch.contains(it.position.0));
         // Positions of an epoch may all be gone.
-        let Some(last) = entries.last() else {
+        let Some(next) = judged.next else {
             self.reader.next = epoch.until.map_or(end, |it| it.min(end));
             return Ok(self.reader.next < end);
         };
-        let next = last.position.0 + 1;
-        // Each half on a core; gathered in the order of the log.
-        let later = entries.split_off(entries.len() / 2);
-        let judge = |entries: Vec<Entry>| {
-            let epoch = Arc::clone(&epoch);
-            spawn_blocking(move || choose(&epoch, &entries))
-        };
-        let (earlier, later) =
-            try_join(judge(entries), judge(later)).await.map_err(|_| Error::Stopping)?;
-        for batch in earlier.into_iter().chain(later) {
+        if next < end && epoch.contains(next) {
+            // Read and judged while these are gathered and packed.
+            self.reader.ahead = Some(Ahead::begin(&self.components.log, &epoch, next));
+        }
+        for batch in judged.batches {
             self.gather(batch);
         }
         self.reader.next = next;
         Ok(next < end)
+    }
+
+    /// The next piece of the log, judged: most often it was begun before.
+    async fn judged(&mut self, epoch: &Arc<Epoch>) -> Result<Judged, Error> {
+        let from = self.reader.next;
+        let ahead = match self.reader.ahead.take() {
+            Some(ahead) if ahead.from == from && ahead.epoch == epoch.number => ahead,
+            Some(_) | None => Ahead::begin(&self.components.log, epoch, from),
+        };
+        ahead.judged.await.map_err(|_| Error::Stopping)?
     }
 
     fn gather(&mut self, batch: Batch) {
@@ -155,11 +198,14 @@ impl Deliverer {
             let is_other =
                 |it: &Open| !Arc::ptr_eq(&it.version, &version) && *it.version != *version;
             let is_full = |it: &Open| it.is_full(record.body.len(), &self.settings);
-            if stream.open.as_ref().is_some_and(|it| is_other(it) || is_full(it)) {
-                stream.closed.extend(stream.open.take());
+            let mut bytes = 0;
+            if let Some(open) = stream.open.take_if(|it| is_other(it) || is_full(it)) {
+                // Where one was filled, the next one most often is too.
+                bytes = open.bytes();
+                stream.closed.push(open);
             }
             let open = stream.open.get_or_insert_with(|| {
-                Open::new(Arc::clone(&version), record.position, record.arrival, now)
+                Open::new(Arc::clone(&version), record.position, record.arrival, now, bytes)
             });
             open.push(record.position, &record.body, record.time);
             stream.next = record.position + 1;

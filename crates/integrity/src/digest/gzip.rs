@@ -1,14 +1,29 @@
 //! Gzip of exactly one member: verifiers refuse a second one, and bytes after it.
 
-use std::io::Write as _;
+use std::cell::RefCell;
 
-use flate2::{Compression, Decompress, FlushDecompress, Status, write::GzEncoder};
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use memchr::memmem;
 
 /// One gzip member of `bytes`, without name and time: equal bytes give equal files.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::default());
-    encoder.write_all(bytes).expect("a vector takes every write");
-    encoder.finish().expect("a vector takes every write")
+    pack(bytes, CompressionLvl::default())
+}
+
+/// As [`gzip`], in half the time and a quarter larger: for when much waits.
+pub fn gzip_fast(bytes: &[u8]) -> Vec<u8> {
+    // The library's "fastest" does not compress at all.
+    pack(bytes, CompressionLvl::new(1).expect("it knows levels from 0 to 12"))
+}
+
+fn pack(bytes: &[u8], level: CompressionLvl) -> Vec<u8> {
+    let mut compressor = Compressor::new(level);
+    let mut packed = vec![0; compressor.gzip_compress_bound(bytes.len())];
+    let length = compressor.gzip_compress(bytes, &mut packed).expect("the bound is enough");
+    packed.truncate(length);
+    packed.shrink_to_fit();
+    packed
 }
 
 /// Inflates a whole object of at most `limit` inflated bytes.
@@ -21,6 +36,33 @@ pub fn gunzip(object: &[u8], limit: u64) -> Result<Vec<u8>, NotOneMember> {
     gunzip.push(object, |bytes| inflated.extend_from_slice(bytes))?;
     gunzip.finish()?;
     Ok(inflated)
+}
+
+/// Inflates a whole object at twice the speed of [`Gunzip`], into memory that is used again and
+/// again, and gives the bytes to `take`. None when only [`Gunzip`] can tell: an object that is no
+/// single member, is damaged or large, and one of ten thousand good ones.
+pub(crate) fn gunzip_at_once<T>(object: &[u8], take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    thread_local! {
+        static INFLATED: RefCell<(Decompressor, Vec<u8>)> =
+            RefCell::new((Decompressor::new(), Vec::new()));
+    }
+    let (before, size) = object.split_last_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*size)).ok().filter(|it| *it <= AT_ONCE_MAX)?;
+    // The library stops at the end of the first member and does not say where that is. But there it
+    // has found the member's length: if these four bytes are nowhere else, that is the object's end.
+    // One byte of them may lie in the tail, so that those that begin before are all looked at.
+    let others = object.get(..before.len() + size.len() - 1)?;
+    if memmem::find(others, size).is_some() {
+        return None;
+    }
+    INFLATED.with_borrow_mut(|(decompressor, inflated)| {
+        if inflated.len() < length {
+            inflated.resize(length, 0);
+        }
+        let room = inflated.get_mut(..length)?;
+        let given = decompressor.gzip_decompress(object, room).ok()?;
+        (given == length).then(|| take(room))
+    })
 }
 
 /// Why bytes are not one gzip member.
@@ -106,4 +148,8 @@ impl std::fmt::Debug for Gunzip {
     }
 }
 
-const BUFFER: usize = 64 << 10;
+/// The largest inflated object that is held whole. CloudTrail's files hold at most 50 MB.
+const AT_ONCE_MAX: usize = 64 << 20;
+/// Inflated bytes that are handed on at once: few enough for a core's cache, many enough that the
+/// window is seldom copied.
+const BUFFER: usize = 256 << 10;

@@ -71,3 +71,42 @@ fn a_key_comes_back_from_pkcs8_and_signs_alike() {
     assert!(!again.public_key().verifies(b"y", &one));
     assert!(RsaSigner::from_pkcs8(b"no key").is_err());
 }
+
+/// What only the reader in pieces says of an object.
+fn in_pieces(object: &[u8]) -> Option<Vec<u8>> {
+    gunzip(object, 1 << 20).ok()
+}
+
+#[test]
+fn an_object_that_is_inflated_at_once_is_exactly_one_member() {
+    let at_once = |object: &[u8]| gunzip_at_once(object, <[u8]>::to_vec);
+    let text = b"0123456789".repeat(3_000);
+    let member = gzip(&text);
+    assert_eq!(at_once(&member).as_ref(), Some(&text));
+    assert_eq!(at_once(&gzip_fast(&text)).as_ref(), Some(&text));
+    // Bytes after the member, those that look like its end, and a whole second member among them.
+    let trailer = member.last_chunk::<8>().unwrap();
+    for tail in [&b"x"[..], trailer, &[&[0; 9], &trailer[..]].concat(), &member] {
+        let object = [&member, tail].concat();
+        assert_eq!((at_once(&object), in_pieces(&object)), (None, None), "{tail:x?}");
+    }
+    for end in 0..member.len() {
+        assert_eq!(at_once(&member[..end]), None, "cut at {end}");
+    }
+    for at in 0..member.len() {
+        let mut changed = member.clone();
+        changed[at] ^= 0x55;
+        // The time and the system in the header are nobody's concern.
+        let same = in_pieces(&changed).filter(|_| at_once(&changed).is_some());
+        assert_eq!(at_once(&changed), same, "changed at {at}");
+    }
+}
+
+#[test]
+fn an_object_whose_length_stands_elsewhere_too_is_left_to_the_reader_in_pieces() {
+    // Stored, so that the text's own bytes are the object's: among them the length.
+    let text = 16_u32.to_le_bytes().repeat(4);
+    let member = gzip(&text);
+    assert_eq!(gunzip_at_once(&member, <[u8]>::to_vec), None);
+    assert_eq!(in_pieces(&member), Some(text));
+}

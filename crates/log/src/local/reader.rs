@@ -122,7 +122,7 @@ fn read_segment(shared: &Shared, segment: &Segment, to: &mut Gathered) -> Result
     while offset < segment.frames_end && to.wanted > 0 {
         let length = to.wanted.saturating_add(distance + SLACK).clamp(SLACK, CHUNK).max(least);
         let length = length.min(segment.frames_end - offset);
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        let mut bytes = at_hand(usize::try_from(length).unwrap_or(usize::MAX));
         if file.read_at(&mut bytes, offset)? < bytes.len() {
             return Err(Trouble::Damage);
         }
@@ -141,6 +141,15 @@ fn read_segment(shared: &Shared, segment: &Segment, to: &mut Gathered) -> Result
         shared.table().stop(to.next, segment.first, offset);
     }
     Ok(())
+}
+
+/// Room for `length` bytes, in memory that the allocator has at hand: asked for zeroes it returns
+/// pages to the system and takes them again one by one, which costs more than the read.
+#[allow(clippy::slow_vector_initialization, reason = "it is the faster one here")]
+fn at_hand(length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length);
+    bytes.resize(length, 0);
+    bytes
 }
 
 /// The file of a segment, an offset at or before `position`, and how many bytes before at most.

@@ -64,7 +64,8 @@ pub(crate) async fn measure(size: Size, report: &mut Report) -> anyhow::Result<(
     server.stop()
 }
 
-struct Load {
+/// Bulk calls without a pause, for a time.
+pub(crate) struct Load {
     records: RefCell<Records>,
     accepted: Cell<u64>,
     began: Instant,
@@ -80,12 +81,22 @@ struct Seen {
 }
 
 impl Load {
-    fn new(records: Records, length: Duration) -> Self {
+    pub(crate) fn new(records: Records, length: Duration) -> Self {
         let records = RefCell::new(records);
         Self { records, accepted: Cell::new(0), began: Instant::now(), length }
     }
 
-    async fn send(&self, client: &mut Client) -> anyhow::Result<()> {
+    /// Records that were accepted until now.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.get()
+    }
+
+    /// Since the load began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(crate) async fn send(&self, client: &mut Client) -> anyhow::Result<()> {
         while self.began.elapsed() < self.length {
             let body = self.records.borrow_mut().take(RECORDS_PER_CALL);
             client.send_records(body, RECORDS_PER_CALL).await?;

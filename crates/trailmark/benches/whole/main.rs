@@ -15,19 +15,34 @@
     reason = "a benchmark prints, and may stop at a number that it did not expect"
 )]
 
+mod backlog;
+#[allow(
+    dead_code,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "the verifier's own tests use more of it"
+)]
+#[path = "../../../integrity/tests/it/bucket.rs"]
+mod bucket;
 mod client;
+mod delivering;
 mod ingest;
 mod lookups;
 mod machine;
 mod nginx;
 mod parsing;
 mod proxying;
+mod querying;
 mod records;
 mod report;
 mod server;
 mod single_calls;
 mod streaming;
+#[allow(clippy::unwrap_used, reason = "as in the verifier's own tests")]
+#[path = "../../../integrity/tests/it/stub.rs"]
+mod stub;
 mod uploads;
+mod verifying;
 
 use std::{env, fs, path::Path, time::Duration};
 
@@ -71,14 +86,20 @@ const PATIENCE: Duration = Duration::from_mins(10);
 type Measure = for<'a> fn(Size, &'a mut Report) -> LocalBoxFuture<'a, anyhow::Result<()>>;
 
 /// The numbers, in the order of the table.
-const NUMBERS: [(&str, Measure); 7] = [
+const NUMBERS: [(&str, Measure); 13] = [
     ("ingest", |size, report| ingest::measure(size, report).boxed_local()),
     ("single_calls", |size, report| single_calls::measure(size, report).boxed_local()),
+    ("delivering", |size, report| delivering::measure(size, report).boxed_local()),
+    ("backlog", |size, report| backlog::measure(size, report).boxed_local()),
+    ("verifying", |size, report| verifying::measure(size, report).boxed_local()),
     ("proxying", |size, report| proxying::measure(size, report).boxed_local()),
     ("streaming", |size, report| streaming::measure(size, report).boxed_local()),
     ("uploads", |size, report| uploads::measure(size, report).boxed_local()),
     ("lookups", |size, report| lookups::measure(size, report).boxed_local()),
+    ("query", |size, report| async move { querying::measure(size, report) }.boxed_local()),
     ("parsing", |_, report| async move { parsing::read(report) }.boxed_local()),
+    ("trees", |_, report| async move { parsing::trees(report) }.boxed_local()),
+    ("selectors", |_, report| async move { parsing::selectors(report) }.boxed_local()),
 ];
 
 fn main() -> anyhow::Result<()> {

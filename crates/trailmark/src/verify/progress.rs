@@ -23,6 +23,13 @@ impl Progress {
         }
     }
 
+    /// Shows a line at once.
+    pub(crate) fn now(&self, line: &str) {
+        if self.on_terminal {
+            self.write(line);
+        }
+    }
+
     /// Takes the line away.
     pub(crate) fn clear(&self) {
         if self.on_terminal {

@@ -12,18 +12,15 @@ use anyhow::{Context as _, anyhow};
 use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use integrity::{
     digest::{METADATA_SUFFIX, gunzip},
-    verify::{Address, DigestObject, Listed, LogFileCheck, Place, Scope},
+    verify::{Address, CheckedLogFile, DigestObject, Listed, LogFileCheck, Place, Scope},
 };
 use object_store::{
-    Attribute, ClientOptions, ObjectStore, ObjectStoreExt as _,
-    aws::{AmazonS3, AmazonS3Builder, resolve_bucket_region},
+    Attribute, ObjectStore, ObjectStoreExt as _,
+    aws::{AmazonS3, AmazonS3Builder},
     path::Path,
 };
 
-use crate::{
-    cli::Verify,
-    credentials::{Credentials, region},
-};
+use crate::{cli::Verify, s3};
 
 /// A folder or a bucket.
 #[derive(Debug)]
@@ -122,18 +119,18 @@ impl Source {
         }
     }
 
-    /// Streams a log file into its check; none when it is not there.
-    pub(crate) async fn stream(
+    /// Checks a log file; none when it is not there.
+    pub(crate) async fn check(
         &self,
         at: &Address,
         check: LogFileCheck,
-    ) -> anyhow::Result<Option<LogFileCheck>> {
+    ) -> anyhow::Result<Option<CheckedLogFile>> {
         match self {
             Self::Folder { root, .. } => {
                 let Some(path) = below(root, &at.key) else { return Ok(None) };
-                tokio::task::spawn_blocking(move || stream_file(&path, check)).await?
+                tokio::task::spawn_blocking(move || check_file(&path, check)).await?
             }
-            Self::Bucket(bucket) => bucket.stream(at, check).await,
+            Self::Bucket(bucket) => bucket.check(at, check).await,
         }
     }
 
@@ -215,17 +212,26 @@ fn metadata(text: &[u8]) -> Option<HashMap<String, String>> {
     members.iter().map(|(name, value)| Some((name.to_lowercase(), text(value)?))).collect()
 }
 
-fn stream_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Option<LogFileCheck>> {
+fn check_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Option<CheckedLogFile>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    if file.metadata()?.len() <= WHOLE_MAX {
+        let mut object = Vec::new();
+        // It may grow meanwhile.
+        file.by_ref().take(WHOLE_MAX).read_to_end(&mut object)?;
+        if (object.len() as u64) < WHOLE_MAX {
+            return Ok(Some(check.whole(&object)));
+        }
+        check.push(&object);
+    }
     let mut buffer = vec![0; 256 << 10];
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 || !check.push(buffer.get(..read).unwrap_or_default()) {
-            return Ok(Some(check));
+            return Ok(Some(check.finish()));
         }
     }
 }
@@ -233,38 +239,8 @@ fn stream_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Optio
 impl Bucket {
     async fn open(rest: &str, options: &Verify) -> anyhow::Result<Self> {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
-        let endpoint = options
-            .endpoint_url
-            .clone()
-            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
-            .or_else(|| variable("AWS_ENDPOINT_URL"));
-        let mut builder = AmazonS3Builder::from_env();
-        if options.no_sign_request {
-            builder = builder.with_skip_signature(true);
-        } else if let Some(key) = Credentials::of_environment()? {
-            builder = builder.with_access_key_id(key.id).with_secret_access_key(key.secret);
-            if let Some(token) = key.token {
-                builder = builder.with_token(token);
-            }
-        } else if !CREDENTIALS.iter().any(|it| variable(it).is_some()) {
-            return Err(anyhow!(
-                "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
-                 or give --no-sign-request"
-            ));
-        }
-        if let Some(endpoint) = &endpoint {
-            builder = builder
-                .with_endpoint(endpoint)
-                .with_allow_http(true)
-                .with_region(region().unwrap_or_else(|| "us-east-1".to_owned()));
-        } else {
-            let region = match resolve_bucket_region(name, &ClientOptions::new()).await {
-                Ok(region) => region,
-                Err(error) => region().ok_or(error).context("cannot tell the bucket's region")?,
-            };
-            builder = builder.with_region(region);
-        }
+        let endpoint = s3::endpoint(options.endpoint_url.as_deref());
+        let builder = s3::builder(name, endpoint.as_deref(), options.no_sign_request).await?;
         let bucket = Self {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
@@ -342,23 +318,26 @@ impl Bucket {
         Ok(Some(DigestObject { body: got.bytes().await?.to_vec(), metadata }))
     }
 
-    async fn stream(
+    async fn check(
         &self,
         at: &Address,
         mut check: LogFileCheck,
-    ) -> anyhow::Result<Option<LogFileCheck>> {
+    ) -> anyhow::Result<Option<CheckedLogFile>> {
         let got = match self.store(&at.bucket)?.get(&Path::from(at.key.as_str())).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        if got.meta.size <= WHOLE_MAX {
+            return Ok(Some(check.whole(&got.bytes().await?)));
+        }
         let mut pieces = got.into_stream();
         while let Some(piece) = pieces.try_next().await? {
             if !check.push(&piece) {
                 break;
             }
         }
-        Ok(Some(check))
+        Ok(Some(check.finish()))
     }
 }
 
@@ -390,14 +369,10 @@ fn regions(
     })
 }
 
-/// Any of these says that credentials come from a service.
-const CREDENTIALS: [&str; 3] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];
 /// How deep trails are looked for.
 const DEPTH_MAX: usize = 8;
 const DAY: i64 = 86_400;
+/// Objects up to this size are fetched whole: each core may hold some.
+const WHOLE_MAX: u64 = 8 << 20;
 /// The largest log file that is compared with a copy.
 const INFLATED_MAX: u64 = 1 << 30;

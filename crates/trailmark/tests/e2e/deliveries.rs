@@ -160,9 +160,21 @@ fn hours_of_a_trail_in_the_embedded_s3_are_valid_and_stay_there() {
     assert_eq!(state("write-once"), "fail", "{report}");
     assert!(!output.status.success());
 
+    let digests = |of: &Server| keys(of, "audit-logs").iter().filter(|it| is_digest(it)).count();
+    let before = digests(&deployment.server);
     erase_a_day(&mut deployment);
+    // Those of many hours at once are on their way: whoever looks now may miss one in between.
+    eventually("the digests of the day are delivered", || {
+        (digests(&deployment.server) >= before + 24).then_some(())
+    });
     let copy = deployment.server.folder().join("copy");
-    deployment.server.aws(&["s3", "sync", "--quiet", "s3://audit-logs", copy.to_str().unwrap()]);
+    deployment.server.aws(&[
+        "s3",
+        "sync",
+        "--only-show-errors",
+        "s3://audit-logs",
+        copy.to_str().unwrap(),
+    ]);
     let calls = records(&copy);
     let identity = calls.iter().filter(|it| it["eventName"] == "GetCallerIdentity").count();
     assert_eq!(identity, 3);
@@ -432,7 +444,13 @@ assert heard[0] == "CloudTrail validation message.", heard
 told = json.loads(heard[1])
 assert told["s3Bucket"] == "audit-logs", told
 s3.head_object(Bucket="audit-logs", Key=told["s3ObjectKey"][0])
-assert "LatestNotificationTime" in trails.get_trail_status(Name="audit")
+for _ in range(60):
+    # What the topic took is in the status once its answer is there.
+    if "LatestNotificationTime" in trails.get_trail_status(Name="audit"):
+        break
+    s3.head_bucket(Bucket="audit-logs")
+else:
+    raise SystemExit("the status knows of no notification")
 print("heard")
 "#,
     );

@@ -27,6 +27,7 @@ mod limits;
 mod newcomer;
 mod organizations;
 mod prove;
+mod query;
 mod raw;
 mod shutdown;
 mod trails;

@@ -1,0 +1,117 @@
+//! A file read in any order, by threads that may block.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    os::unix::fs::FileExt as _,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
+use parquet::{
+    errors::ParquetError,
+    file::reader::{ChunkReader, Length},
+};
+use tokio::runtime::Handle;
+
+use crate::Error;
+
+/// Bytes that a sequential read asks for at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// An open file. Cheap to clone; clones share nothing that moves.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    source: Source,
+    length: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Local(Arc<File>),
+    Remote { objects: Arc<dyn ObjectStore>, key: Path, handle: Handle },
+}
+
+impl Reader {
+    pub(super) fn local(path: PathBuf, length: u64) -> Result<Self, Error> {
+        let file = File::open(&path).map_err(|source| {
+            Error::Store(object_store::Error::NotFound {
+                path: path.display().to_string(),
+                source: source.into(),
+            })
+        })?;
+        Ok(Self { source: Source::Local(Arc::new(file)), length })
+    }
+
+    pub(super) fn remote(objects: Arc<dyn ObjectStore>, key: Path, length: u64) -> Self {
+        Self { source: Source::Remote { objects, key, handle: Handle::current() }, length }
+    }
+
+    /// Exactly `length` bytes from `start` on. Blocks.
+    pub(super) fn read(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
+        match &self.source {
+            Source::Local(file) => {
+                let mut bytes = vec![0; length];
+                file.read_exact_at(&mut bytes, start)?;
+                Ok(bytes.into())
+            }
+            Source::Remote { objects, key, handle } => {
+                let bytes =
+                    handle.block_on(objects.get_range(key, start..start + length as u64))?;
+                if bytes.len() == length {
+                    Ok(bytes)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                }
+            }
+        }
+    }
+
+    /// Exactly `length` bytes from `start` on. Blocks.
+    ///
+    /// # Errors
+    /// When the file is shorter or cannot be read.
+    pub fn bytes(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
+        self.read(start, length)
+    }
+}
+
+impl Length for Reader {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for Reader {
+    type T = BufReader<Sequential>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::with_capacity(READ_BYTES, Sequential { reader: self.clone(), at: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        Ok(self.read(start, length)?)
+    }
+}
+
+/// Reads on from a place in the file.
+#[derive(Debug)]
+pub struct Sequential {
+    reader: Reader,
+    at: u64,
+}
+
+impl Read for Sequential {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, io::Error> {
+        let left = self.reader.length.saturating_sub(self.at);
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let bytes = self.reader.read(self.at, wanted)?;
+        if let Some(place) = buffer.get_mut(..bytes.len()) {
+            place.copy_from_slice(&bytes);
+        }
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+}
