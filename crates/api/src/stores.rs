@@ -53,6 +53,7 @@ pub(crate) use self::{
     list_event_data_stores::list_event_data_stores,
     restore_event_data_store::restore_event_data_store,
     selectors::{category, is_of_calls},
+    update_event_data_store::update_event_data_store,
     upkeep::upkeep,
 };
 use crate::{

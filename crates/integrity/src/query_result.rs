@@ -160,7 +160,8 @@ impl ResultSign {
             return Err(Untrue::NoFiles);
         }
         for ResultFile { file_hash_value, file_name } in &self.files {
-            let bytes = bytes_of(file_name).ok_or_else(|| Untrue::FileMissing(file_name.clone()))?;
+            let bytes =
+                bytes_of(file_name).ok_or_else(|| Untrue::FileMissing(file_name.clone()))?;
             if sha256_hex(&bytes) != *file_hash_value {
                 return Err(Untrue::FileChanged(file_name.clone()));
             }
@@ -322,11 +323,9 @@ mod tests {
 
     #[test]
     fn a_sign_file_of_another_form_is_refused() {
-        for (pointer, value) in [
-            ("/version", "2.0"),
-            ("/hashAlgorithm", "MD5"),
-            ("/signatureAlgorithm", "none"),
-        ] {
+        for (pointer, value) in
+            [("/version", "2.0"), ("/hashAlgorithm", "MD5"), ("/signatureAlgorithm", "none")]
+        {
             let folder = Folder::new().with(pointer, json!(value));
             assert_eq!(folder.verify(None), Err(Untrue::Form(value.to_owned())));
         }

@@ -69,7 +69,7 @@ pub(crate) async fn create_event_data_store(
         Ok(store) => shown::created(&store, request.tags_list),
         Err(error) => {
             let fault = asked.refused(error);
-            stores.tables.drop(&new.arn).await.map_err(|it| internal(TableFailed(it)))?;
+            stores.tables.remove(&new.arn).await.map_err(|it| internal(TableFailed(it)))?;
             Err(fault)
         }
     }

@@ -15,11 +15,11 @@ use crate::trails::DestinationProblem;
 /// Keeps the tables of event data stores.
 pub trait EventStores: Debug + Send + Sync {
     /// Makes the table of a store. Making one that is there is no error. A table whose store is not
-    /// in the catalog is of a creation that was cut off, and may be dropped.
+    /// in the catalog is of a creation that was cut off, and may be removed.
     fn create<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
 
-    /// Drops the table of a store with all that it holds. Dropping one that is not there is no error.
-    fn drop<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
+    /// Removes the table of a store with all that it holds. Removing one that is not there is no error.
+    fn remove<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
 
     /// What the table of a store holds.
     fn describe<'a>(

@@ -17,7 +17,7 @@ pub(crate) async fn upkeep(trails: &Trails, stores: &Stores) -> Result<(), BoxEr
     for store in catalog.all_stores().await? {
         if store.purge_after.is_some_and(|it| it <= now) {
             // The table first: a store that is gone would leave a table that nobody drops.
-            stores.tables.drop(&store.arn).await?;
+            stores.tables.remove(&store.arn).await?;
             let position = trails.log.durable().borrow().0;
             let (id, seen) = (store.arn.id, store.version);
             catalog.set_store_status(id, seen, StoreStatus::Gone, position).await?;

@@ -179,11 +179,23 @@ impl House {
         who: &str,
         uri: &str,
         body: String,
-    ) -> (StatusCode, Value) {
+    ) -> Result<Value, Refusal> {
         let mut call = call("cloudtrail-data", "PutAuditEvents", who, body.into());
         *call.request.uri_mut() = uri.parse().unwrap();
         call.arrival = self.clock.now();
-        read(self.data.answer(call).await.response).await
+        let response = self.data.answer(call).await.response;
+        let code = response.headers().get("x-amzn-errortype").cloned();
+        let (status, answer) = read(response).await;
+        let Some(code) = code else {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            return Ok(answer);
+        };
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+        Err(Refusal {
+            code: code.to_str().unwrap().to_owned(),
+            message: answer["message"].as_str().unwrap().to_owned(),
+            reason: None,
+        })
     }
 
     /// Stops everything, and opens it again on the same folder.

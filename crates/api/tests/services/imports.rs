@@ -33,7 +33,13 @@ impl House {
     }
 
     /// Tells of an import as whoever imports does.
-    async fn tell(&self, import: &str, status: ImportStatus, files: u64, failures: &[&str]) -> bool {
+    async fn tell(
+        &self,
+        import: &str,
+        status: ImportStatus,
+        files: u64,
+        failures: &[&str],
+    ) -> bool {
         let failure = |it: &&str| ImportFailure {
             sequence: 0,
             location: format!("s3://old-logs/{it}"),
@@ -81,11 +87,17 @@ async fn an_import_runs_stops_goes_on_and_ends() {
     });
     assert_eq!(shown["ImportStatistics"], statistics);
     let stopped = house.ok("StopImport", name.clone()).await;
-    assert_eq!((&stopped["ImportStatus"], &stopped["ImportStatistics"]), (&json!("STOPPED"), &statistics));
+    assert_eq!(
+        (&stopped["ImportStatus"], &stopped["ImportStatistics"]),
+        (&json!("STOPPED"), &statistics)
+    );
     assert!(!house.tell(import, ImportStatus::InProgress, 5, &[]).await);
     assert_eq!(house.ok("GetImport", name.clone()).await["ImportStatus"], "STOPPED");
     let resumed = house.ok("StartImport", name.clone()).await;
-    assert_eq!((&resumed["ImportId"], &resumed["ImportStatus"]), (&json!(import), &json!("INITIALIZING")));
+    assert_eq!(
+        (&resumed["ImportId"], &resumed["ImportStatus"]),
+        (&json!(import), &json!("INITIALIZING"))
+    );
     let heard = house.plane.heard.lock().unwrap().clone();
     let expected = [
         format!("import {import} from None"),
@@ -183,10 +195,22 @@ async fn imports_that_cannot_be_are_refused() {
         (set("/Destinations", json!([deleted])), "InactiveEventDataStoreException"),
         (set("/Destinations", json!(["no-id"])), "EventDataStoreARNInvalidException"),
         (set("/Destinations", json!([UNKNOWN])), "EventDataStoreNotFoundException"),
-        (set(&format!("{source}/S3LocationUri"), json!("ftp://old")), "InvalidImportSourceException"),
-        (set(&format!("{source}/S3LocationUri"), json!("s3://A B")), "InvalidImportSourceException"),
-        (set(&format!("{source}/S3BucketRegion"), json!("the moon")), "InvalidImportSourceException"),
-        (set(&format!("{source}/S3BucketAccessRoleArn"), json!("x")), "InvalidImportSourceException"),
+        (
+            set(&format!("{source}/S3LocationUri"), json!("ftp://old")),
+            "InvalidImportSourceException",
+        ),
+        (
+            set(&format!("{source}/S3LocationUri"), json!("s3://A B")),
+            "InvalidImportSourceException",
+        ),
+        (
+            set(&format!("{source}/S3BucketRegion"), json!("the moon")),
+            "InvalidImportSourceException",
+        ),
+        (
+            set(&format!("{source}/S3BucketAccessRoleArn"), json!("x")),
+            "InvalidImportSourceException",
+        ),
         (set(&format!("{source}/S3LocationUri"), Value::Null), "ValidationException"),
     ] {
         assert_eq!(house.code(ACCOUNT, "StartImport", &request).await, code, "{request}");

@@ -17,11 +17,13 @@ async fn every_other_operation_is_read_and_then_refused_by_its_name() {
     }
     let (_, answer) = house.cloudtrail("ListDashboards", "{}").await;
     assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
-    let store =
-        "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
+    let store = "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
     for (operation, request) in [
         ("GetInsightSelectors", json!({"EventDataStore": store})),
+        ("PutInsightSelectors", json!({"EventDataStore": store, "InsightSelectors": []})),
         ("AddTags", json!({"ResourceId": store, "TagsList": [{"Key": "a"}]})),
+        ("RemoveTags", json!({"ResourceId": store, "TagsList": [{"Key": "a"}]})),
+        ("ListTags", json!({"ResourceIdList": [store]})),
     ] {
         let (_, answer) = house.bare(operation, &request.to_string()).await;
         assert_eq!(answer["__type"], "UnsupportedOperationException", "{operation} {answer}");

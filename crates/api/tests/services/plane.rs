@@ -67,7 +67,7 @@ impl EventStores for Plane {
         async { Ok(()) }.boxed()
     }
 
-    fn drop<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn remove<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>> {
         self.tables.lock().unwrap().remove(store);
         async { Ok(()) }.boxed()
     }

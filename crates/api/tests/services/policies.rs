@@ -64,8 +64,7 @@ async fn a_policy_that_says_more_than_it_may_is_refused() {
     let put = json!({"ResourceArn": store, "ResourcePolicy": "x".repeat(8193)});
     assert_eq!(house.code(ACCOUNT, "PutResourcePolicy", &put).await, "ValidationException");
     let trail = "arn:aws:cloudtrail:eu-west-1:123456789012:trail/audit";
-    let unknown =
-        "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
+    let unknown = "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
     for (arn, code) in [
         (trail, "ResourceTypeNotSupportedException"),
         (unknown, "ResourceNotFoundException"),

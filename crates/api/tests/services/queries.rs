@@ -182,9 +182,7 @@ async fn ten_queries_run_at_once() {
 async fn a_result_is_delivered_only_where_it_can_be() {
     let house = House::new().await;
     let store = house.store("audit", json!({})).await;
-    let request = |uri: &str| {
-        json!({"QueryStatement": format!("SELECT * FROM {}", id(&store)), "DeliveryS3Uri": uri})
-    };
+    let request = |uri: &str| json!({"QueryStatement": format!("SELECT * FROM {}", id(&store)), "DeliveryS3Uri": uri});
     for (uri, code) in [
         ("https://ledger", "InvalidParameterException"),
         ("s3://", "InvalidS3BucketNameException"),
@@ -274,7 +272,7 @@ async fn queries_are_listed_newest_first_for_seven_days() {
         }
     };
     assert_eq!(listed(json!({"QueryStatus": "FINISHED", "MaxResults": 2})).await, made);
-    assert_eq!(listed(json!({"QueryStatus": "QUEUED"})).await, [waiting.clone()]);
+    assert_eq!(listed(json!({"QueryStatus": "QUEUED"})).await, std::slice::from_ref(&waiting));
     let (from, until) = (now().as_second() + 3600, now().as_second() + 2 * 3600);
     let span = json!({"StartTime": from, "EndTime": until});
     assert_eq!(listed(span).await, [made[2].clone(), made[3].clone()]);
@@ -360,7 +358,8 @@ async fn samples_are_searched_over_pages() {
     let relevance: Vec<_> = results.iter().map(|it| it["Relevance"].as_f64().unwrap()).collect();
     assert!(relevance.is_sorted_by(|a, b| a >= b), "{relevance:?}");
     assert!(relevance.iter().all(|it| (0.0..=1.0).contains(it)), "{relevance:?}");
-    let (mut seen, mut request) = (0, json!({"SearchPhrase": "changes by caller", "MaxResults": 7}));
+    let (mut seen, mut request) =
+        (0, json!({"SearchPhrase": "changes by caller", "MaxResults": 7}));
     loop {
         let page = house.ok("SearchSampleQueries", request.clone()).await;
         seen += page["SearchResults"].as_array().unwrap().len();

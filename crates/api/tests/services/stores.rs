@@ -24,8 +24,7 @@ impl House {
 
     /// A store of another category.
     pub(crate) async fn store_of(&self, name: &str, category: &str) -> String {
-        let with =
-            json!({"AdvancedEventSelectors": of(category), "MultiRegionEnabled": false});
+        let with = json!({"AdvancedEventSelectors": of(category), "MultiRegionEnabled": false});
         self.store(name, with).await
     }
 
@@ -93,8 +92,13 @@ async fn a_store_is_what_its_owner_chooses() {
     });
     let created = house.ok("CreateEventDataStore", request.clone()).await;
     for member in [
-        "Name", "AdvancedEventSelectors", "MultiRegionEnabled", "RetentionPeriod",
-        "TerminationProtectionEnabled", "BillingMode", "TagsList",
+        "Name",
+        "AdvancedEventSelectors",
+        "MultiRegionEnabled",
+        "RetentionPeriod",
+        "TerminationProtectionEnabled",
+        "BillingMode",
+        "TagsList",
     ] {
         assert_eq!(created[member], request[member], "{member}");
     }
@@ -145,7 +149,10 @@ async fn an_update_changes_what_it_names_and_keeps_the_rest() {
         (json!({"MultiRegionEnabled": false}), json!(false)),
         (json!({"RetentionPeriod": 30}), json!(30)),
         (json!({"TerminationProtectionEnabled": true}), json!(true)),
-        (json!({"BillingMode": "EXTENDABLE_RETENTION_PRICING"}), json!("EXTENDABLE_RETENTION_PRICING")),
+        (
+            json!({"BillingMode": "EXTENDABLE_RETENTION_PRICING"}),
+            json!("EXTENDABLE_RETENTION_PRICING"),
+        ),
         (json!({"RetentionPeriod": 3653}), json!(3653)),
         (json!({"KmsKeyId": "k"}), json!(format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/k"))),
         // The same key again is no change.
@@ -244,7 +251,8 @@ async fn insights_of_a_store_go_into_a_store_of_their_own() {
     let house = House::new().await;
     let arn = house.store("audit", json!({})).await;
     let insights = house.store_of("insights", "Insight").await;
-    let wanted = json!([{"InsightType": "ApiCallRateInsight"}, {"InsightType": "ApiErrorRateInsight"}]);
+    let wanted =
+        json!([{"InsightType": "ApiCallRateInsight"}, {"InsightType": "ApiErrorRateInsight"}]);
     let put = json!({
         "EventDataStore": arn, "InsightsDestination": insights, "InsightSelectors": wanted,
     });

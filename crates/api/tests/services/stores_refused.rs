@@ -154,8 +154,12 @@ async fn a_key_that_does_not_do_is_refused_and_one_that_does_stays() {
         let request = json!({"Name": "audit", "KmsKeyId": "alias/lake"});
         check(&house, "CreateEventDataStore", request, code).await;
     }
-    let request = json!({"Name": "audit", "KmsKeyId": "no key"});
-    check(&house, "CreateEventDataStore", request, "InvalidKmsKeyIdException").await;
+    let elsewhere = format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/k");
+    for key in ["alias/", "a/b", "arn:aws:s3:::ledger", "kms:key", &elsewhere] {
+        let request = json!({"Name": "audit", "KmsKeyId": key});
+        check(&house, "CreateEventDataStore", request, "InvalidKmsKeyIdException").await;
+    }
+    assert!(house.plane.tables.lock().unwrap().is_empty());
     let arn = house.store("audit", json!({"KmsKeyId": "alias/lake"})).await;
     let other = json!({"EventDataStore": arn, "KmsKeyId": "alias/other"});
     check(&house, "UpdateEventDataStore", other, "InvalidParameterException").await;
@@ -288,14 +292,13 @@ async fn insights_that_could_find_nothing_are_refused() {
     let reading = house.store("reading", json!({"AdvancedEventSelectors": reads})).await;
     let rate = json!([{"InsightType": "ApiCallRateInsight"}]);
     let errors = json!([{"InsightType": "ApiErrorRateInsight"}]);
-    let put = |store: &str, to: &str, selectors: &Value| {
-        json!({"EventDataStore": store, "InsightsDestination": to, "InsightSelectors": selectors})
-    };
+    let put = |store: &str, to: &str, selectors: &Value| json!({"EventDataStore": store, "InsightsDestination": to, "InsightSelectors": selectors});
     let wrong = "InvalidInsightSelectorsException";
     check(&house, "PutInsightSelectors", put(&reading, &insights, &rate), wrong).await;
     check(&house, "PutInsightSelectors", put(&reading, &insights, &errors), "").await;
     check(&house, "PutInsightSelectors", put(&insights, &insights, &errors), wrong).await;
-    let twice = json!([{"InsightType": "ApiErrorRateInsight"}, {"InsightType": "ApiErrorRateInsight"}]);
+    let twice =
+        json!([{"InsightType": "ApiErrorRateInsight"}, {"InsightType": "ApiErrorRateInsight"}]);
     check(&house, "PutInsightSelectors", put(&arn, &insights, &twice), wrong).await;
     let data = json!([{"InsightType": "ApiErrorRateInsight", "EventCategories": ["Data"]}]);
     check(&house, "PutInsightSelectors", put(&arn, &insights, &data), wrong).await;
@@ -329,7 +332,10 @@ async fn pages_have_sizes_and_tokens_of_their_own() {
     check(&house, "ListEventDataStores", request, "InvalidNextTokenException").await;
     let page = house.ok("ListEventDataStores", json!({"MaxResults": 1})).await;
     let request = json!({"NextToken": page["NextToken"]});
-    assert_eq!(house.code(OTHER, "ListEventDataStores", &request).await, "InvalidNextTokenException");
+    assert_eq!(
+        house.code(OTHER, "ListEventDataStores", &request).await,
+        "InvalidNextTokenException"
+    );
     check(&house, "ListEventDataStores", request, "").await;
 }
 
@@ -357,8 +363,10 @@ async fn an_organizations_store_is_its_management_accounts() {
         assert_eq!(listed["EventDataStores"][0]["EventDataStoreArn"], arn, "{who}");
     }
     for (operation, request) in by_name() {
-        if matches!(operation, "GetEventDataStore" | "GetEventConfiguration" | "GetInsightSelectors")
-        {
+        if matches!(
+            operation,
+            "GetEventDataStore" | "GetEventConfiguration" | "GetInsightSelectors"
+        ) {
             continue;
         }
         let request = named(&request, &arn);
@@ -380,7 +388,10 @@ async fn an_organizations_store_is_its_management_accounts() {
     let code = house.code(DELEGATE, "StartImport", &House::import_request(&arn)).await;
     assert_eq!(code, "NotOrganizationMasterAccountException");
     house.ok("UpdateEventDataStore", convert).await;
-    assert_eq!(house.code(OTHER, "GetEventDataStore", &name).await, "EventDataStoreNotFoundException");
+    assert_eq!(
+        house.code(OTHER, "GetEventDataStore", &name).await,
+        "EventDataStoreNotFoundException"
+    );
     house.ask(DELEGATE, REGION, "DeleteEventDataStore", &name).await.unwrap_err();
     house.ok("DeleteEventDataStore", name).await;
     house.clock.advance(Duration::from_secs(1));
