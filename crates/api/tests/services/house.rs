@@ -30,7 +30,7 @@ use trailmark_api::{
     channels::{AuditEvents, LogSink},
     trails::{Anywhere, Destination, DestinationProblem, Destinations},
 };
-use wire::answer::{Answer, Body, Call, Caller, full};
+use wire::answer::{Answer, Body, BoxError, Call, Caller, full};
 
 use crate::plane::Plane;
 
@@ -169,8 +169,8 @@ impl House {
     }
 
     /// Does what falls due without a call.
-    pub(crate) async fn upkeep(&self) {
-        self.cloudtrail.upkeep().await.unwrap();
+    pub(crate) async fn upkeep(&self) -> Result<(), BoxError> {
+        self.cloudtrail.upkeep().await
     }
 
     /// Sends audit events by an account: the URI and the body of a request.

@@ -57,6 +57,10 @@ async fn audit_events_are_read_and_then_refused() {
     assert!(answer.to_string().contains("PutAuditEvents is not available"), "{answer}");
     let (_, answer) = cloudtrail_data("/PutAuditEvents", &body).await;
     assert!(answer.to_string().contains("channelArn"), "{answer}");
+    // What belongs to the query is not read from the body.
+    let body = body.replacen('{', r#"{"channelArn":"arn:aws:x","#, 1);
+    let (_, answer) = cloudtrail_data("/PutAuditEvents", &body).await;
+    assert!(answer.to_string().contains("channelArn"), "{answer}");
 }
 
 #[tokio::test]
