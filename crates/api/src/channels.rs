@@ -95,19 +95,5 @@ fn check(store: &EventDataStore) -> Result<(), Fault> {
     ))
 }
 
-/// Checks the name of a channel, whose form and length the model has checked.
-///
-/// # Errors
-/// `InvalidParameterException` for names that AWS's services have.
-fn check_name(name: &str) -> Result<(), Fault> {
-    if !name.starts_with("aws-service-channel/") {
-        return Ok(());
-    }
-    Err(fault(
-        ErrorCode::InvalidParameterException,
-        "Names of service-linked channels are reserved.",
-    ))
-}
-
 /// The one type of destination.
 const EVENT_DATA_STORE: &str = "EVENT_DATA_STORE";

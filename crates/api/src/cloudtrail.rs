@@ -64,11 +64,12 @@ impl CloudTrail {
         Self { stores: Some(stores), ..self }
     }
 
-    /// Does what falls due without a call: drops event data stores that were deleted seven days ago,
-    /// and forgets queries of seven days ago. To be called every few minutes; harmless to repeat.
+    /// Does what falls due without a call: removes event data stores that were deleted seven days
+    /// ago, and forgets queries of seven days ago. To be called every few minutes; harmless to repeat.
     ///
     /// # Errors
-    /// When the catalog, a table or a result cannot be reached. The next call tries again.
+    /// The first, when the catalog, a table or a result cannot be reached. What can be done is done
+    /// all the same; the next call tries the rest again.
     pub async fn upkeep(&self) -> Result<(), BoxError> {
         match &self.stores {
             Some(stores) => stores::upkeep(&self.trails, stores).await,

@@ -43,9 +43,11 @@ impl CloudTrailData {
             return Err(common("ValidationException", &message));
         }
         let mut request = body::object(&body)?;
+        // These belong to the query; in the body they are members that nobody knows.
+        request.retain(|name, _| !IN_QUERY.contains(&name.as_str()));
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if matches!(name, "channelArn" | "externalId") {
+            if IN_QUERY.contains(&name) {
                 let value = percent_decode_str(value).decode_utf8_lossy();
                 request.insert(name.to_owned(), Value::from(value));
             }
@@ -95,5 +97,7 @@ fn not_available(operation: Operation) -> Fault {
     Fault::new(code.as_str(), &message, code.status())
 }
 
+/// The members that stand in the URI.
+const IN_QUERY: [&str; 2] = ["channelArn", "externalId"];
 /// Bytes of a request.
 const REQUEST_MAX: usize = 1 << 20;

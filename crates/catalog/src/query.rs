@@ -163,7 +163,8 @@ pub struct QueryAlias {
 pub const QUERIES_MAX: usize = 10;
 
 const SELECT: &str = "SELECT q.id, q.account, q.region, q.owner, q.statement, q.alias, q.refresh, \
-     q.prompt, q.delivery_uri, q.delivery_status, q.status, q.statistics, q.error, q.created, q.stores FROM queries q";
+     q.prompt, q.delivery_uri, q.delivery_status, q.status, q.statistics, q.error, q.created, \
+     q.stores FROM queries q";
 
 impl Catalog {
     /// Keeps a new query, in the status `QUEUED`.
@@ -278,7 +279,7 @@ impl Catalog {
     ) -> Result<Option<Query>, Error> {
         let query = format!(
             "{SELECT} WHERE q.account = $1 AND q.region = $2 AND q.alias = $3 \
-             AND ($4 IS NULL OR q.refresh = $5) ORDER BY q.created DESC, q.id DESC LIMIT 1"
+             AND (CAST($4 AS TEXT) IS NULL OR q.refresh = $5) ORDER BY q.created DESC, q.id DESC LIMIT 1"
         );
         let row = sqlx::query(&query)
             .bind(account.as_str())
@@ -359,6 +360,18 @@ impl Catalog {
             sqlx::query(query).bind(id.to_string()).execute(&mut *tx).await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Forgets the statements that were made from words before a moment.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn forget_generated_queries(&self, before: Timestamp) -> Result<(), Error> {
+        sqlx::query("DELETE FROM query_aliases WHERE prompt IS NOT NULL AND created < $1")
+            .bind(before.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Keeps a statement under a name, in place of one of that name.

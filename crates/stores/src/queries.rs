@@ -186,7 +186,18 @@ impl Queries {
         let labels: Vec<String> = columns.into_iter().map(|it| it.label).collect();
         let mut csv = query.delivery_uri.as_ref().map(|_| Csv::new(&labels)).transpose()?;
         let mut writer = self.results.begin(query.id, labels);
-        while let Some(batch) = stream.try_next().await? {
+        loop {
+            let batch = match stream.try_next().await {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                Err(error) => {
+                    // What was found in time is there.
+                    if matches!(error, sql::Error::TimedOut { .. }) {
+                        writer.finish().await?;
+                    }
+                    return Err(error.into());
+                }
+            };
             for row in rows(&batch) {
                 if let Some(csv) = &mut csv {
                     csv.add(&row)?;

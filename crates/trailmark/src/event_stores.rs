@@ -272,8 +272,16 @@ impl QueryRunner for Plane {
         &'a self,
         statement: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Uuid>, StatementProblem>> {
-        let checked = self.queries.check(statement);
-        checked.map(|it| it.map_err(|error| StatementProblem(error.to_string()))).boxed()
+        async move {
+            self.queries.check(statement).await.map_err(|error| {
+                if matches!(error, sql::Error::Internal(_)) {
+                    StatementProblem::Failed(error.into())
+                } else {
+                    StatementProblem::Refused(error.to_string())
+                }
+            })
+        }
+        .boxed()
     }
 
     fn check_delivery<'a>(

@@ -161,7 +161,7 @@ fn sized(of: &Map<String, Value>, name: &str, max: usize) -> Result<(), Refusal>
     }
 }
 
-/// UTC, with or without a fraction, `Z` or `+00:00`.
+/// UTC, unless it says how far from it; with or without a fraction.
 fn time(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);

@@ -28,7 +28,6 @@ pub(crate) async fn create_channel(
     let tags = tagged::tags(request.tags.clone().unwrap_or_default())?;
     request.validate().map_err(refused)?;
     let (name, source) = (request.name.unwrap_or_default(), request.source.unwrap_or_default());
-    super::check_name(&name)?;
     // Records of AWS's own calls come from CloudTrail itself, by channels that only services make.
     if source.trim().is_empty() || source.chars().any(char::is_control) || source == "CloudTrail" {
         let message = format!("The source {source} is not valid.");

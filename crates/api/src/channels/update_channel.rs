@@ -21,9 +21,6 @@ pub(crate) async fn update_channel(
         let message = "Specify Name or Destinations.";
         return Err(fault(ErrorCode::InvalidParameterException, message));
     }
-    if let Some(name) = &request.name {
-        super::check_name(name)?;
-    }
     let destinations = match &request.destinations {
         Some(given) => Some(asked.destinations(given).await?),
         None => None,

@@ -3,7 +3,10 @@
 //! The files go into the table of the store directly, whatever its selectors say; events older than
 //! its retention are left out.
 
-use catalog::{EventDataStore, Import, ImportSource, NewImport, StoreStatus, partition};
+use catalog::{
+    EventDataStore, Import, ImportReport, ImportSource, ImportStatus, NewImport, StoreStatus,
+    partition,
+};
 use record::AccountId;
 use wire::shapes::cloudtrail::{
     ErrorCode, S3ImportSource, StartImportRequest, StartImportResponse,
@@ -34,7 +37,18 @@ pub(crate) async fn start_import(
         }
     };
     let answer = shown(&import);
-    importer.start(import).await.map_err(|it| internal(ImporterFailed(it)))?;
+    let (id, before) = (import.id, import.clone());
+    if let Err(error) = importer.start(import).await {
+        // Nobody runs it: it must not keep the account from starting another.
+        let failed = ImportReport {
+            status: ImportStatus::Failed,
+            statistics: before.statistics,
+            place: before.place,
+            failures: Vec::new(),
+        };
+        asked.catalog().report_import(id, &failed).await.map_err(|it| asked.refused(it))?;
+        return Err(internal(ImporterFailed(error)));
+    }
     Ok(StartImportResponse {
         import_id: answer.import_id,
         destinations: answer.destinations,

@@ -115,9 +115,9 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         .map(stem)
 }
 
-/// Without the commonest endings of English, so that `deletes`, `deleted` and `deleting` are one.
+/// Without the commonest endings of English, so that `deletes`, `deleted` and `deletion` are one.
 fn stem(mut word: String) -> String {
-    for ending in ["ing", "ies", "ed", "es", "s", "e", "y"] {
+    for ending in ["ions", "ion", "ing", "ies", "ed", "es", "s", "e", "y"] {
         if word.len() > ending.len() + 2 && word.ends_with(ending) && !word.ends_with("ss") {
             word.truncate(word.len() - ending.len());
             break;

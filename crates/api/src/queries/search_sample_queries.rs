@@ -4,7 +4,7 @@ use wire::shapes::cloudtrail::{
     SearchSampleQueriesRequest, SearchSampleQueriesResponse, SearchSampleQueriesSearchResult,
 };
 
-use super::samples::Samples;
+use super::{invalid, samples::Samples};
 use crate::{
     fault::Fault,
     page::{self, page},
@@ -25,7 +25,9 @@ pub(crate) fn search_sample_queries(
     let (token, size) =
         (request.next_token.as_deref(), page::size(request.max_results, SIZE_DEFAULT));
     let scope = format!("samples {phrase}");
-    let (found, next_token) = page(found, |(place, _)| format!("{place:04}"), size, token, &scope)?;
+    // The model knows no error of its own for a wrong token here.
+    let (found, next_token) = page(found, |(place, _)| format!("{place:04}"), size, token, &scope)
+        .map_err(|it| invalid(&it.message))?;
     let shown = found.into_iter().map(|(_, (sample, relevance))| SearchSampleQueriesSearchResult {
         name: Some(sample.name.to_owned()),
         description: Some(sample.description.to_owned()),

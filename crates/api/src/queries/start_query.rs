@@ -1,13 +1,13 @@
 //! `StartQuery`: a statement, or an alias with parameters, over stores that the caller may read.
 
-use catalog::{LakeRefusal, NewQuery};
+use catalog::{DeliveryState, LakeRefusal, NewQuery, QueryReport, QueryStatistics, QueryStatus};
 use uuid::Uuid;
 use wire::shapes::cloudtrail::{ErrorCode, StartQueryRequest, StartQueryResponse};
 
 use super::{delivery, invalid, shown_owner};
 use crate::{
     fault::{Fault, fault, internal},
-    stores::{self, Use},
+    stores::{self, StatementProblem, Use},
     trails::Asked,
 };
 
@@ -21,10 +21,12 @@ pub(crate) async fn start_query(
 ) -> Result<StartQueryResponse, Fault> {
     let runner = asked.runner()?;
     let given = statement(asked, &request).await?;
-    let named = runner
-        .stores_named(&given.statement)
-        .await
-        .map_err(|it| fault(ErrorCode::InvalidQueryStatementException, &it.to_string()))?;
+    let named = runner.stores_named(&given.statement).await.map_err(|problem| match problem {
+        StatementProblem::Failed(_) => internal(problem),
+        StatementProblem::Refused(message) => {
+            fault(ErrorCode::InvalidQueryStatementException, &message)
+        }
+    })?;
     let owner = check_stores(asked, &named, request.event_data_store_owner_account_id).await?;
     if let Some(uri) = &request.delivery_s3_uri {
         delivery::check(asked, uri).await?;
@@ -46,7 +48,17 @@ pub(crate) async fn start_query(
     let kept = asked.catalog().query(id).await.map_err(|it| asked.refused(it))?;
     let query = kept.ok_or_else(|| stores::refused(&LakeRefusal::QueryUnknown(id.to_string())))?;
     let owner = shown_owner(&query, asked.account);
-    runner.start(query).await.map_err(|it| internal(RunnerFailed(it)))?;
+    if let Err(error) = runner.start(query).await {
+        // Nobody runs it: it must not wait for ever, nor take the place of one that runs.
+        let failed = QueryReport {
+            status: QueryStatus::Failed,
+            statistics: QueryStatistics::default(),
+            error: Some("The query could not be started.".to_owned()),
+            delivery_status: new.delivery_uri.is_some().then_some(DeliveryState::Failed),
+        };
+        asked.catalog().report_query(id, &failed).await.map_err(|it| asked.refused(it))?;
+        return Err(internal(RunnerFailed(error)));
+    }
     Ok(StartQueryResponse {
         query_id: Some(id.to_string()),
         event_data_store_owner_account_id: owner,

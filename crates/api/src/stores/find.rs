@@ -59,12 +59,14 @@ impl Asked<'_> {
     /// # Errors
     /// `EventDataStoreARNInvalidException`, `EventDataStoreNotFoundException`;
     /// `NotOrganizationMasterAccountException` for an organization's, in a member account;
-    /// `AccessDeniedException` when the store's policy denies it.
+    /// `AccessDeniedException` when the store's policy denies it; `UnsupportedOperationException` when
+    /// nothing keeps event data stores here.
     pub(crate) async fn find_store(
         &self,
         text: &str,
         wanted: Use,
     ) -> Result<EventDataStore, Fault> {
+        self.stores()?;
         let (id, arn) = match store_arn(text)? {
             Named::Arn(arn) if arn.region != self.region => {
                 let region = self.region;

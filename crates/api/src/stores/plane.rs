@@ -15,10 +15,10 @@ use crate::trails::DestinationProblem;
 /// Keeps the tables of event data stores.
 pub trait EventStores: Debug + Send + Sync {
     /// Makes the table of a store. Making one that is there is no error. A table whose store is not
-    /// in the catalog is of a creation that was cut off, and may be dropped.
+    /// in the catalog is of a creation that was cut off, and may be removed.
     fn create<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
 
-    /// Drops the table of a store with all that it holds. Dropping one that is not there is no error.
+    /// Removes the table of a store with all that it holds. Removing one that is not there is no error.
     fn remove<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>>;
 
     /// What the table of a store holds.
@@ -50,13 +50,15 @@ pub struct StoreTable {
 /// Runs queries over event data stores, in the background.
 ///
 /// It tells how a query goes by [`catalog::Catalog::report_query`], and stops when that answers
-/// `false`.
+/// `false`. The rows of a query are there before it is reported as `FINISHED` or `TIMED_OUT`, and
+/// [`catalog::QueryStatistics::rows`] says how many. After a restart nobody runs the queries of
+/// before, which is said by [`catalog::Catalog::fail_lost_queries`].
 pub trait QueryRunner: Debug + Send + Sync {
     /// The ids of the stores that a statement reads, each once. At least one, for a statement that is
     /// good.
     ///
     /// # Errors
-    /// When the statement is not one that can run.
+    /// When the statement is not one that can run, or that cannot be found out.
     fn stores_named<'a>(
         &'a self,
         statement: &'a str,
@@ -71,7 +73,8 @@ pub trait QueryRunner: Debug + Send + Sync {
         prefix: &'a str,
     ) -> BoxFuture<'a, Result<(), DestinationProblem>>;
 
-    /// Takes a query that is kept in the catalog as `QUEUED`; runs it after this has returned.
+    /// Takes a query that is kept in the catalog as `QUEUED`; runs it after this has returned. When
+    /// this fails the query is kept as `FAILED`.
     fn start(&self, query: Query) -> BoxFuture<'_, Result<(), BoxError>>;
 
     /// Up to `max` rows of a result, from row `from` on. Fewer only at the end of what is there.
@@ -93,10 +96,16 @@ pub trait QueryRunner: Debug + Send + Sync {
 /// twice; a column without a value has none here.
 pub type ResultRow = Vec<(String, Option<String>)>;
 
-/// Why a statement cannot run. The message is for who sent it, a sentence.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct StatementProblem(pub String);
+/// Why it is not known which stores a statement reads.
+#[derive(Debug, thiserror::Error)]
+pub enum StatementProblem {
+    /// It could not be found out.
+    #[error("the statement could not be read")]
+    Failed(#[source] BoxError),
+    /// It cannot run. The message is for who sent it, a sentence.
+    #[error("{0}")]
+    Refused(String),
+}
 
 /// Imports old log files into the tables of event data stores, in the background.
 ///
@@ -111,7 +120,9 @@ pub trait Importer: Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<(), DestinationProblem>>;
 
     /// Takes an import that is kept in the catalog as `INITIALIZING`, from its `place` on; runs it
-    /// after this has returned.
+    /// after this has returned. One that was stopped a moment ago may not have ended yet: then this
+    /// goes on once it has, from the place that the catalog knows by then. When this fails the import
+    /// is kept as `FAILED`.
     fn start(&self, import: Import) -> BoxFuture<'_, Result<(), BoxError>>;
 
     /// Says that an import was stopped, so that it stops soon. The catalog knows it already.

@@ -2,11 +2,15 @@
 //!
 //! Spec: CloudTrail API Reference, "CreateEventDataStore" and "UpdateEventDataStore".
 
-use catalog::{BillingMode, StoreArn, StoreSettings};
+use catalog::{BillingMode, StoreArn, StoreSettings, partition};
+use record::AccountId;
 use wire::shapes::cloudtrail::ErrorCode;
 
 use super::EventStores;
-use crate::fault::{Fault, fault};
+use crate::{
+    fault::{Fault, fault},
+    trails::DestinationProblem,
+};
 
 /// Reads a billing mode, whose word the model has checked.
 pub(super) fn billing_mode(word: Option<&str>) -> Option<BillingMode> {
@@ -42,12 +46,42 @@ pub(super) async fn key_arn(
     key: &str,
     store: &StoreArn,
 ) -> Result<String, Fault> {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "-_/:+=,.@".contains(it);
-    if key.is_empty() || !key.chars().all(plain) {
+    if !is_key(key, store) {
         let message = format!("KMS key {key} is not valid.");
         return Err(fault(ErrorCode::InvalidKmsKeyIdException, &message));
     }
-    tables.key_arn(key, store).await.map_err(|it| it.fault("", key))
+    tables.key_arn(key, store).await.map_err(|problem| match problem {
+        DestinationProblem::KeyDenies => fault(
+            ErrorCode::InsufficientEncryptionPolicyException,
+            &format!("Insufficient permissions to access KMS key {key}."),
+        ),
+        DestinationProblem::KeyMissing => {
+            fault(ErrorCode::KmsKeyNotFoundException, &format!("KMS key {key} is not found."))
+        }
+        DestinationProblem::BucketDenies
+        | DestinationProblem::BucketMissing
+        | DestinationProblem::KeyDisabled
+        | DestinationProblem::LogGroup
+        | DestinationProblem::LogsRole
+        | DestinationProblem::Topic
+        | DestinationProblem::Unreachable(_) => problem.fault("", key),
+    })
+}
+
+/// Whether a text is the id of a key, an alias as `alias/…`, or the ARN of either in the region of a
+/// store.
+fn is_key(text: &str, store: &StoreArn) -> bool {
+    let has_name = |it: &str, kind: &str| it.strip_prefix(kind).is_some_and(|it| !it.is_empty());
+    match text.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", of, "kms", region, account, name] => {
+            *of == partition(&store.region)
+                && *region == store.region
+                && AccountId::parse(account).is_ok()
+                && (has_name(name, "key/") || has_name(name, "alias/"))
+        }
+        [name] => has_name(name, "alias/") || !name.contains('/'),
+        _ => false,
+    }
 }
 
 const RETENTION_MIN: u32 = 7;

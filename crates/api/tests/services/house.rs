@@ -30,7 +30,7 @@ use trailmark_api::{
     channels::{AuditEvents, LogSink},
     trails::{Anywhere, Destination, DestinationProblem, Destinations},
 };
-use wire::answer::{Answer, Body, Call, Caller, full};
+use wire::answer::{Answer, Body, BoxError, Call, Caller, full};
 
 use crate::plane::Plane;
 
@@ -169,8 +169,8 @@ impl House {
     }
 
     /// Does what falls due without a call.
-    pub(crate) async fn upkeep(&self) {
-        self.cloudtrail.upkeep().await.unwrap();
+    pub(crate) async fn upkeep(&self) -> Result<(), BoxError> {
+        self.cloudtrail.upkeep().await
     }
 
     /// Sends audit events by an account: the URI and the body of a request.
@@ -179,18 +179,23 @@ impl House {
         who: &str,
         uri: &str,
         body: String,
-    ) -> (StatusCode, Value) {
+    ) -> Result<Value, Refusal> {
         let mut call = call("cloudtrail-data", "PutAuditEvents", who, body.into());
         *call.request.uri_mut() = uri.parse().unwrap();
         call.arrival = self.clock.now();
         let response = self.data.answer(call).await.response;
-        // Errors of this protocol are named in a header.
         let code = response.headers().get("x-amzn-errortype").cloned();
-        let (status, mut answer) = read(response).await;
-        if let Some(code) = code {
-            answer["code"] = code.to_str().unwrap().into();
-        }
-        (status, answer)
+        let (status, answer) = read(response).await;
+        let Some(code) = code else {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            return Ok(answer);
+        };
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+        Err(Refusal {
+            code: code.to_str().unwrap().to_owned(),
+            message: answer["message"].as_str().unwrap().to_owned(),
+            reason: None,
+        })
     }
 
     /// Stops everything, and opens it again on the same folder.

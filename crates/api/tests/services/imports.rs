@@ -1,5 +1,7 @@
 //! Imports of old log files.
 
+use std::sync::atomic::Ordering;
+
 use catalog::{
     FailureStatus, ImportFailure, ImportReport, ImportStatistics, ImportStatus, lake_id,
 };
@@ -139,6 +141,21 @@ async fn failures_are_listed_over_pages_and_tried_again() {
     let request = json!({"ImportId": import, "NextToken": "nonsense"});
     let code = house.code(ACCOUNT, "ListImportFailures", &request).await;
     assert_eq!(code, "InvalidNextTokenException");
+}
+
+#[tokio::test]
+async fn an_import_that_cannot_be_started_has_failed_and_can_be_tried_again() {
+    let house = House::new().await;
+    let store = house.store("audit", json!({})).await;
+    house.plane.fails.store(true, Ordering::SeqCst);
+    let request = House::import_request(&store);
+    assert_eq!(house.code(ACCOUNT, "StartImport", &request).await, "InternalFailure");
+    let listed = house.ok("ListImports", json!({})).await;
+    let import = &listed["Imports"][0];
+    assert_eq!(import["ImportStatus"], "FAILED");
+    house.plane.fails.store(false, Ordering::SeqCst);
+    let again = house.ok("StartImport", json!({"ImportId": import["ImportId"]})).await;
+    assert_eq!(again["ImportStatus"], "INITIALIZING");
 }
 
 #[tokio::test]

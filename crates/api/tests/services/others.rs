@@ -18,9 +18,16 @@ async fn every_other_operation_is_read_and_then_refused_by_its_name() {
     let (_, answer) = house.cloudtrail("ListDashboards", "{}").await;
     assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
     let store = "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/0f0e0d0c-1111-4222-8333-444455556666";
-    let request = json!({"EventDataStore": store}).to_string();
-    let (_, answer) = house.bare("GetInsightSelectors", &request).await;
-    assert_eq!(answer["__type"], "UnsupportedOperationException", "{answer}");
+    for (operation, request) in [
+        ("GetInsightSelectors", json!({"EventDataStore": store})),
+        ("PutInsightSelectors", json!({"EventDataStore": store, "InsightSelectors": []})),
+        ("AddTags", json!({"ResourceId": store, "TagsList": [{"Key": "a"}]})),
+        ("RemoveTags", json!({"ResourceId": store, "TagsList": [{"Key": "a"}]})),
+        ("ListTags", json!({"ResourceIdList": [store]})),
+    ] {
+        let (_, answer) = house.bare(operation, &request.to_string()).await;
+        assert_eq!(answer["__type"], "UnsupportedOperationException", "{operation} {answer}");
+    }
     for operation in Operation::ALL {
         let (_, answer) = house.cloudtrail(operation.as_str(), "[]").await;
         assert_eq!(answer["__type"], "SerializationException", "{operation:?}");
@@ -48,6 +55,10 @@ async fn audit_events_are_read_and_then_refused() {
     let (status, answer) = cloudtrail_data(uri, &body).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
     assert!(answer.to_string().contains("PutAuditEvents is not available"), "{answer}");
+    let (_, answer) = cloudtrail_data("/PutAuditEvents", &body).await;
+    assert!(answer.to_string().contains("channelArn"), "{answer}");
+    // What belongs to the query is not read from the body.
+    let body = body.replacen('{', r#"{"channelArn":"arn:aws:x","#, 1);
     let (_, answer) = cloudtrail_data("/PutAuditEvents", &body).await;
     assert!(answer.to_string().contains("channelArn"), "{answer}");
 }

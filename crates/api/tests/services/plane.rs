@@ -33,6 +33,8 @@ pub(crate) struct Plane {
     pub(crate) rows: Mutex<Vec<ResultRow>>,
     /// Whether queries stay running until the test says what becomes of them.
     pub(crate) holds: AtomicBool,
+    /// Whether nothing can be started, removed or forgotten.
+    pub(crate) fails: AtomicBool,
     /// Results, by query.
     results: Mutex<BTreeMap<Uuid, Vec<ResultRow>>>,
     /// What was asked of the plane, most recent last.
@@ -47,6 +49,7 @@ impl Plane {
             problem: Mutex::default(),
             rows: Mutex::default(),
             holds: AtomicBool::default(),
+            fails: AtomicBool::default(),
             results: Mutex::default(),
             heard: Mutex::default(),
         }
@@ -54,6 +57,10 @@ impl Plane {
 
     fn hear(&self, what: String) {
         self.heard.lock().unwrap().push(what);
+    }
+
+    fn works(&self) -> Result<(), BoxError> {
+        if self.fails.load(Ordering::SeqCst) { Err("out of order".into()) } else { Ok(()) }
     }
 
     fn tried(&self) -> Result<(), DestinationProblem> {
@@ -68,8 +75,12 @@ impl EventStores for Plane {
     }
 
     fn remove<'a>(&'a self, store: &'a StoreArn) -> BoxFuture<'a, Result<(), BoxError>> {
-        self.tables.lock().unwrap().remove(store);
-        async { Ok(()) }.boxed()
+        async move {
+            self.works()?;
+            self.tables.lock().unwrap().remove(store);
+            Ok(())
+        }
+        .boxed()
     }
 
     fn describe<'a>(
@@ -105,7 +116,8 @@ impl QueryRunner for Plane {
     ) -> BoxFuture<'a, Result<Vec<Uuid>, StatementProblem>> {
         async move {
             if !statement.starts_with("SELECT ") {
-                return Err(StatementProblem("Only SELECT statements can run.".to_owned()));
+                let message = "Only SELECT statements can run.".to_owned();
+                return Err(StatementProblem::Refused(message));
             }
             let words = statement.split_whitespace();
             let named: BTreeSet<_> = words.filter_map(|it| lake_id(it.trim_matches('"'))).collect();
@@ -127,6 +139,7 @@ impl QueryRunner for Plane {
 
     fn start(&self, query: Query) -> BoxFuture<'_, Result<(), BoxError>> {
         async move {
+            self.works()?;
             self.hear(format!("run {}", query.statement));
             if self.holds.load(Ordering::SeqCst) {
                 return Ok(());
@@ -170,9 +183,13 @@ impl QueryRunner for Plane {
     }
 
     fn forget(&self, query: Uuid) -> BoxFuture<'_, Result<(), BoxError>> {
-        self.hear(format!("forget {query}"));
-        self.results.lock().unwrap().remove(&query);
-        async { Ok(()) }.boxed()
+        async move {
+            self.works()?;
+            self.hear(format!("forget {query}"));
+            self.results.lock().unwrap().remove(&query);
+            Ok(())
+        }
+        .boxed()
     }
 }
 
@@ -186,8 +203,12 @@ impl Importer for Plane {
     }
 
     fn start(&self, import: Import) -> BoxFuture<'_, Result<(), BoxError>> {
-        self.hear(format!("import {} from {:?}", import.id, import.place));
-        async { Ok(()) }.boxed()
+        async move {
+            self.works()?;
+            self.hear(format!("import {} from {:?}", import.id, import.place));
+            Ok(())
+        }
+        .boxed()
     }
 
     fn stop(&self, import: Uuid) -> BoxFuture<'_, Result<(), BoxError>> {

@@ -179,6 +179,48 @@ async fn ten_queries_run_at_once() {
 }
 
 #[tokio::test]
+async fn a_query_that_cannot_be_started_has_failed_and_takes_nobodys_place() {
+    let house = House::new().await;
+    let store = house.store("audit", json!({})).await;
+    house.plane.fails.store(true, Ordering::SeqCst);
+    let request = json!({"QueryStatement": format!("SELECT * FROM {}", id(&store))});
+    for _ in 0..11 {
+        house.check_refused("StartQuery", request.clone(), "InternalFailure").await;
+    }
+    let listed = house.ok("ListQueries", json!({"EventDataStore": store})).await;
+    let listed = listed["Queries"].as_array().unwrap();
+    assert_eq!(listed.len(), 11);
+    assert!(listed.iter().all(|it| it["QueryStatus"] == "FAILED"), "{listed:?}");
+    let described = house.ok("DescribeQuery", json!({"QueryId": listed[0]["QueryId"]})).await;
+    assert_eq!(described["ErrorMessage"], "The query could not be started.");
+}
+
+#[tokio::test]
+async fn what_upkeep_cannot_do_is_done_by_the_next_and_delays_nothing_else() {
+    let house = House::new().await;
+    let store = house.store("audit", json!({})).await;
+    let deleted = house.store("deleted", json!({})).await;
+    let query = house.query(&store).await;
+    let prompt = json!({"EventDataStores": [store], "Prompt": "the activity of the root user"});
+    let alias = house.ok("GenerateQuery", prompt).await["QueryAlias"].clone();
+    house.ok("DeleteEventDataStore", json!({"EventDataStore": deleted})).await;
+    house.clock.advance(Duration::from_secs(7 * 24 * 3600 + 1));
+    let kept = async || {
+        let query = house.catalog.query(lake_id(&query).unwrap()).await.unwrap();
+        (query.is_some(), house.plane.tables.lock().unwrap().len())
+    };
+    house.plane.fails.store(true, Ordering::SeqCst);
+    house.upkeep().await.unwrap_err();
+    assert_eq!(kept().await, (true, 2));
+    // The statement was forgotten all the same.
+    let request = json!({"QueryAlias": alias});
+    house.check_refused("StartQuery", request, "InvalidParameterException").await;
+    house.plane.fails.store(false, Ordering::SeqCst);
+    house.upkeep().await.unwrap();
+    assert_eq!(kept().await, (false, 1));
+}
+
+#[tokio::test]
 async fn a_result_is_delivered_only_where_it_can_be() {
     let house = House::new().await;
     let store = house.store("audit", json!({})).await;
@@ -290,7 +332,7 @@ async fn queries_are_listed_newest_first_for_seven_days() {
     house.clock.advance(Duration::from_secs(7 * 24 * 3600));
     let request = json!({"QueryId": made[0]});
     house.check_refused("GetQueryResults", request, "QueryIdNotFoundException").await;
-    house.upkeep().await;
+    house.upkeep().await.unwrap();
     let heard = house.plane.heard.lock().unwrap().clone();
     assert_eq!(heard.iter().filter(|it| it.starts_with("forget")).count(), 5);
     assert!(!heard.contains(&format!("forget {waiting}")));
@@ -370,7 +412,7 @@ async fn samples_are_searched_over_pages() {
     }
     assert!(seen > 7, "{seen}");
     request["SearchPhrase"] = json!("something else");
-    house.check_refused("SearchSampleQueries", request, "InvalidNextTokenException").await;
+    house.check_refused("SearchSampleQueries", request, "InvalidParameterException").await;
     for (phrase, size) in [("x", 10), ("fine", 0), ("fine", 51)] {
         let request = json!({"SearchPhrase": phrase, "MaxResults": size});
         house.check_refused("SearchSampleQueries", request, "ValidationException").await;

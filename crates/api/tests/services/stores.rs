@@ -178,7 +178,7 @@ async fn a_deleted_store_can_be_restored_for_seven_days_and_then_is_gone() {
     assert_eq!(house.ok("DeleteEventDataStore", name.clone()).await, json!({}));
     assert_eq!(house.status(&arn).await, "PENDING_DELETION");
     house.clock.advance(Duration::from_secs(7 * 24 * 3600 - 1));
-    house.upkeep().await;
+    house.upkeep().await.unwrap();
     let restored = house.ok("RestoreEventDataStore", name.clone()).await;
     assert_eq!((&restored["Status"], &restored["Name"]), (&json!("ENABLED"), &json!("audit")));
     house.ok("DeleteEventDataStore", name.clone()).await;
@@ -188,7 +188,7 @@ async fn a_deleted_store_can_be_restored_for_seven_days_and_then_is_gone() {
     assert_eq!(refusal.code, "EventDataStoreNotFoundException");
     let list = house.ok("ListEventDataStores", json!({})).await;
     assert_eq!(list, json!({"EventDataStores": []}));
-    house.upkeep().await;
+    house.upkeep().await.unwrap();
     assert!(house.plane.tables.lock().unwrap().is_empty());
     // The name is free again.
     house.store("audit", json!({})).await;

@@ -154,8 +154,12 @@ async fn a_key_that_does_not_do_is_refused_and_one_that_does_stays() {
         let request = json!({"Name": "audit", "KmsKeyId": "alias/lake"});
         check(&house, "CreateEventDataStore", request, code).await;
     }
-    let request = json!({"Name": "audit", "KmsKeyId": "no key"});
-    check(&house, "CreateEventDataStore", request, "ValidationException").await;
+    let elsewhere = format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/k");
+    for key in ["alias/", "a/b", "arn:aws:s3:::ledger", "kms:key", &elsewhere] {
+        let request = json!({"Name": "audit", "KmsKeyId": key});
+        check(&house, "CreateEventDataStore", request, "InvalidKmsKeyIdException").await;
+    }
+    assert!(house.plane.tables.lock().unwrap().is_empty());
     let arn = house.store("audit", json!({"KmsKeyId": "alias/lake"})).await;
     let other = json!({"EventDataStore": arn, "KmsKeyId": "alias/other"});
     check(&house, "UpdateEventDataStore", other, "InvalidParameterException").await;

@@ -241,8 +241,6 @@ async fn insights_need_the_events_that_they_look_at() {
     house.trail("PutInsightSelectors", put(&data)).await;
     check(&house, "PutInsightSelectors", put(&errors), refused).await;
 
-    let store = json!({"EventDataStore": "abc", "InsightSelectors": []});
-    check(&house, "PutInsightSelectors", store, "EventDataStoreARNInvalidException").await;
     let both = json!({"TrailName": "audit", "EventDataStore": "abc", "InsightSelectors": []});
     check(&house, "PutInsightSelectors", both, "InvalidParameterCombinationException").await;
     check(&house, "GetInsightSelectors", json!({}), "InvalidParameterException").await;

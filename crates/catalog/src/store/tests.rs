@@ -7,9 +7,9 @@ use testkit::ManualClock;
 
 use super::*;
 use crate::{
-    FailureStatus, ImportFailure, ImportReport, ImportSource, ImportStatistics, ImportStatus,
-    LakeRefusal, MasterKey, NewChannel, NewImport, NewQuery, QUERIES_MAX, QueryReport,
-    QueryStatistics, QueryStatus, Tag, Tagged,
+    DeliveryState, FailureStatus, ImportFailure, ImportReport, ImportSource, ImportStatistics,
+    ImportStatus, LakeRefusal, MasterKey, NewChannel, NewImport, NewQuery, QUERIES_MAX, QueryAlias,
+    QueryReport, QueryStatistics, QueryStatus, Tag, Tagged,
 };
 
 struct House {
@@ -327,6 +327,66 @@ async fn ten_queries_run_at_once_and_what_has_ended_stays_ended() {
         house.catalog.forget_query(id).await.unwrap();
     }
     assert_eq!(house.catalog.query(id(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_delivery_of_a_result_may_end_after_its_query() {
+    let house = House::new().await;
+    let arn = arn(1);
+    let id = id(1);
+    let new = NewQuery {
+        id,
+        account: arn.account,
+        region: arn.region.clone(),
+        owner: arn.account,
+        statement: "SELECT 1".to_owned(),
+        stores: vec![arn.id],
+        alias: None,
+        refresh: None,
+        prompt: None,
+        delivery_uri: Some("s3://ledger/results".to_owned()),
+    };
+    house.catalog.create_query(&new).await.unwrap();
+    let report = |status, delivery_status| QueryReport {
+        status,
+        statistics: QueryStatistics::default(),
+        error: None,
+        delivery_status,
+    };
+    for (given, delivery, kept) in [
+        (QueryStatus::Running, None, DeliveryState::Pending),
+        (QueryStatus::Finished, None, DeliveryState::Pending),
+        (QueryStatus::Finished, Some(DeliveryState::Success), DeliveryState::Success),
+    ] {
+        assert!(house.catalog.report_query(id, &report(given, delivery)).await.unwrap());
+        let query = house.catalog.query(id).await.unwrap().unwrap();
+        assert_eq!((query.status, query.delivery_status), (given, Some(kept)));
+    }
+    let late = report(QueryStatus::Failed, Some(DeliveryState::Failed));
+    assert!(!house.catalog.report_query(id, &late).await.unwrap());
+    let query = house.catalog.query(id).await.unwrap().unwrap();
+    assert_eq!(query.delivery_status, Some(DeliveryState::Success));
+}
+
+#[tokio::test]
+async fn what_was_generated_is_forgotten_and_what_was_named_stays() {
+    let house = House::new().await;
+    let account = arn(1).account;
+    let alias = |name: &str, prompt: Option<&str>| QueryAlias {
+        alias: name.to_owned(),
+        statement: "SELECT 1".to_owned(),
+        prompt: prompt.map(str::to_owned),
+    };
+    let (own, old, new) = (alias("own", None), alias("old", Some("x")), alias("new", Some("y")));
+    house.catalog.put_query_alias(account, &own).await.unwrap();
+    house.catalog.put_query_alias(account, &old).await.unwrap();
+    house.clock.advance(Duration::from_secs(1));
+    house.catalog.put_query_alias(account, &new).await.unwrap();
+    let now = ambient::Clock::now(&house.clock);
+    house.catalog.forget_generated_queries(now).await.unwrap();
+    for (name, kept) in [("own", Some(own)), ("old", None), ("new", Some(new))] {
+        assert_eq!(house.catalog.query_alias(account, name).await.unwrap(), kept);
+    }
 }
 
 #[tokio::test]

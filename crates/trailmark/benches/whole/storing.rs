@@ -91,6 +91,7 @@ import glob, json, os, sys, time
 import boto3, duckdb
 logs, tables, records = sys.argv[1], sys.argv[2], int(sys.argv[3])
 duckdb.sql("SET enable_progress_bar = false")
+duckdb.sql("SET preserve_insertion_order = false")
 cloudtrail = boto3.client("cloudtrail")
 store = cloudtrail.create_event_data_store(Name="bench", TerminationProtectionEnabled=False)["EventDataStoreArn"]
 cloudtrail.stop_event_data_store_ingestion(EventDataStore=store)
@@ -106,10 +107,10 @@ import_seconds = time.monotonic() - began
 assert now["ImportStatus"] == "COMPLETED" and now["ImportStatistics"]["EventsCompleted"] == records, now
 
 began = time.monotonic()
-duckdb.sql(f"""
+duckdb.execute(f"""
     COPY (SELECT r.* FROM (SELECT unnest(Records) AS r
-        FROM read_json('{logs}/**/*.json.gz', maximum_object_size = 1073741824, sample_size = 1)))
-    TO '{logs}/../duckdb.parquet' (COMPRESSION zstd)""")
+        FROM read_json('{logs}/**/*.json.gz', maximum_object_size = 67108864)))
+    TO '{logs}/../duckdb.parquet' (COMPRESSION zstd)""").fetchall()
 duckdb_seconds = time.monotonic() - began
 os.unlink(f"{logs}/../duckdb.parquet")
 
@@ -129,7 +130,7 @@ stored_bytes = sum(os.path.getsize(it) for it in now)
 
 key, arn, day = duckdb.execute("""SELECT useridentity.accesskeyid, useridentity.arn, date_trunc('day', eventtime)::DATE::VARCHAR
     FROM read_parquet(?) WHERE useridentity.accesskeyid IS NOT NULL
-    GROUP BY ALL ORDER BY count(*), 1, 2, 3 LIMIT 1""", [now]).fetchone()
+    GROUP BY ALL ORDER BY count(*), 1, 2, 3 LIMIT 1""", [now]).fetchall()[0]
 QUESTIONS = {
     "calls by name": "SELECT eventname, count(*) AS n FROM T GROUP BY 1 ORDER BY 1",
     "calls by service and day": "SELECT eventsource, date_trunc('day', eventtime) AS d, count(*) AS n FROM T GROUP BY 1, 2 ORDER BY 1, 2",
