@@ -16,7 +16,7 @@ use datafusion::{
         },
         datatypes::SchemaRef,
     },
-    common::{DataFusionError, Result},
+    common::{DataFusionError, Result, runtime::SpawnedTask},
     execution::TaskContext,
     physical_plan::{
         SendableRecordBatchStream, stream::RecordBatchReceiverStreamBuilder,
@@ -188,7 +188,12 @@ impl Scan {
             let found = files.lock().await.recv().await?;
             Some((found, files))
         });
-        let fetched = found.map(|it| self.fetch(it)).buffered(AHEAD);
+        // In tasks of their own, so that they go on while a file is decoded.
+        let fetch = |found: Found| {
+            let scan = Arc::clone(&self);
+            SpawnedTask::spawn(async move { scan.fetch(found).await })
+        };
+        let fetched = found.map(fetch).buffered(AHEAD);
         let mut fetched = std::pin::pin!(fetched);
         let mut decoder = Decoder::new(self.view, &self.columns, self.wanted.filters.clone());
         if let Some(limit) = self.limit {
@@ -196,6 +201,7 @@ impl Scan {
         }
         let mut desk = Desk { decoder, room: Vec::new(), seen: 0 };
         while let Some(fetched) = fetched.next().await {
+            let fetched = fetched.map_err(|it| DataFusionError::ExecutionJoin(Box::new(it)))?;
             let Some((file, body)) = fetched? else { continue };
             let (scan, sender) = (Arc::clone(&self), sender.clone());
             let decode = spawn_blocking(move || {
