@@ -17,6 +17,7 @@ mod error;
 mod index;
 mod listing;
 mod lock;
+mod own_reads;
 mod own_writes;
 mod policy;
 mod service;
@@ -32,6 +33,7 @@ use crate::store::Store;
 pub use crate::{
     error::Error,
     lock::{ObjectLock, Retention, RetentionMode},
+    own_reads::BucketReader,
     own_writes::{OwnPut, Refused},
     policy::PolicyRefusal,
 };

@@ -2,7 +2,6 @@
 
 mod crash;
 mod engines;
-mod faulty;
 mod house;
 mod lookups;
 mod memory_log;

@@ -20,6 +20,8 @@
     )
 )]
 
+mod condition;
+mod import;
 mod key;
 mod mention;
 mod portions;
@@ -32,6 +34,8 @@ mod walk;
 mod wanted;
 
 pub use crate::{
+    condition::{Condition, conditions},
+    import::{FILE_MAX, FileDecoder, FileError, LogFile},
     key::HIDDEN,
     mention::mentions,
     scan::{Fault, Progress},

@@ -19,6 +19,7 @@
     reason = "most enums here are the parser's and Arrow's: dozens of variants, of which a few matter"
 )]
 
+mod course;
 mod dialect;
 mod engine;
 mod error;
@@ -31,6 +32,7 @@ mod stream;
 pub mod text;
 mod types;
 
+pub use course::Course;
 pub use engine::{Engine, Limits, Settings};
 pub use error::Error;
 pub use functions::{FUNCTIONS, Family, Function};

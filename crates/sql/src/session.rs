@@ -17,7 +17,7 @@ use datafusion::{
 use futures::{TryStreamExt as _, stream::BoxStream};
 
 use crate::{
-    Error, Limits,
+    Course, Error, Limits,
     rewrite::{self, Label},
     source, stream, text,
 };
@@ -60,6 +60,8 @@ pub struct Column {
 pub struct Answer {
     /// The columns, in the order of the SELECT list.
     pub columns: Vec<Column>,
+    /// What the query has done.
+    pub course: Course,
     /// The rows. An error is the last item. Dropping the stream ends the query.
     pub stream: BoxStream<'static, Result<RecordBatch, Error>>,
 }
@@ -162,6 +164,7 @@ impl Session {
                 data_type: field.data_type().clone(),
             })
             .collect();
+        let course = Course(Arc::clone(&plan));
         let inner = execute_stream(plan, state.task_ctx())?;
         let spent = self.clock.now().duration_since(started).unsigned_abs();
         let bounds = stream::Bounds {
@@ -169,7 +172,8 @@ impl Session {
             limit,
             rows: self.limits.rows,
         };
-        Ok(Answer { columns, stream: stream::guarded(inner, bounds, Arc::clone(&self.clock)) })
+        let stream = stream::guarded(inner, bounds, Arc::clone(&self.clock));
+        Ok(Answer { columns, course, stream })
     }
 
     /// The plan of the query as text, in the words of the engine below; not for machines.

@@ -18,6 +18,7 @@ mod cache;
 mod error;
 mod file_io;
 mod metrics;
+pub mod simulated;
 mod store;
 mod table;
 

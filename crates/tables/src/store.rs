@@ -79,6 +79,12 @@ impl Store {
         Self { objects, durability, location, folder: None }
     }
 
+    /// The store itself, for who reads many ranges at once.
+    #[must_use]
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.objects)
+    }
+
     /// The URL of the root, without a slash at its end.
     pub fn location(&self) -> &str {
         &self.location
@@ -169,7 +175,11 @@ impl Store {
         self.durability.sync(key).await.map_err(|source| Error::Sync { path, source })
     }
 
-    fn key(&self, url: &str) -> Result<Path, Error> {
+    /// The key of a file in [`Store::objects`].
+    ///
+    /// # Errors
+    /// [`Error::Outside`].
+    pub fn key(&self, url: &str) -> Result<Path, Error> {
         let outside = || Error::Outside { path: url.to_owned() };
         let rest = url.strip_prefix(&*self.location).and_then(|it| it.strip_prefix('/'));
         Path::parse(rest.ok_or_else(outside)?).map_err(|_| outside())

@@ -38,6 +38,11 @@ impl Failure {
 }
 
 impl Caller {
+    /// The access key.
+    pub(crate) fn credential(&self) -> &AwsCredential {
+        &self.credential
+    }
+
     /// Sends with this access key.
     ///
     /// # Errors

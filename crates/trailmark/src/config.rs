@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) log: log::local::Settings,
     /// The built-in store.
     pub(crate) lake: lake::Settings,
+    /// Event data stores.
+    pub(crate) stores: stores::Settings,
 }
 
 impl Config {
@@ -114,6 +116,7 @@ impl Default for Config {
             notifications: NotificationSettings::default(),
             log: log::local::Settings::default(),
             lake: lake::Settings::default(),
+            stores: stores::Settings::default(),
         }
     }
 }

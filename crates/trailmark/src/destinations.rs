@@ -6,6 +6,7 @@
 //! Start at [`Places::new`].
 //! Spec: CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail".
 
+mod results;
 mod s3;
 mod settings;
 
@@ -97,8 +98,20 @@ impl Places {
         trail: &TrailArn,
         kms_key: Option<&str>,
     ) -> Result<Destination, Refusal> {
+        let writer = OnBehalf { arn: trail.to_string(), account: trail.account };
+        self.find_for(bucket, writer, kms_key, self.retention)
+    }
+
+    /// The bucket as what is named may write to it.
+    fn find_for(
+        &self,
+        bucket: &str,
+        writer: OnBehalf,
+        kms_key: Option<&str>,
+        retention: SignedDuration,
+    ) -> Result<Destination, Refusal> {
         if let Some(place) = self.configured.get(bucket) {
-            return place.open(bucket, trail, kms_key, false);
+            return place.open(bucket, writer.account, kms_key, false);
         }
         if let Some(embedded) = &self.embedded
             && embedded.owner(bucket).is_some()
@@ -110,13 +123,13 @@ impl Places {
             return Ok(Destination::Writer(Arc::new(Embedded {
                 buckets: Arc::clone(embedded),
                 bucket: bucket.to_owned(),
-                trail: trail.clone(),
-                retention: self.retention,
+                writer,
+                retention,
                 clock: Arc::clone(&self.clock),
             })));
         }
         match self.configured.get(ANY) {
-            Some(place) => place.open(bucket, trail, kms_key, true),
+            Some(place) => place.open(bucket, writer.account, kms_key, true),
             None => Err(Refusal::new("NoSuchBucket", "no such bucket is set up")),
         }
     }
@@ -169,12 +182,12 @@ impl Place {
     fn open(
         &self,
         bucket: &str,
-        trail: &TrailArn,
+        account: AccountId,
         kms_key: Option<&str>,
         is_any: bool,
     ) -> Result<Destination, Refusal> {
-        if !self.writers.contains(&trail.account) {
-            let reason = format!("the operator does not let account {} write there", trail.account);
+        if !self.writers.contains(&account) {
+            let reason = format!("the operator does not let account {account} write there");
             return Err(Refusal::new("AccessDenied", reason));
         }
         Ok(match &self.at {
@@ -220,22 +233,28 @@ impl Destinations for Places {
     }
 }
 
-/// A bucket of the embedded S3, as one trail may write to it.
+/// For what, and for whom, is written.
+#[derive(Clone, Debug)]
+struct OnBehalf {
+    arn: String,
+    account: AccountId,
+}
+
+/// A bucket of the embedded S3, as one trail, or the queries of an account, may write to it.
 #[derive(Debug)]
 struct Embedded {
     buckets: Arc<Buckets>,
     bucket: String,
-    trail: TrailArn,
+    writer: OnBehalf,
     retention: SignedDuration,
     clock: Arc<dyn Clock>,
 }
 
 impl Embedded {
     async fn write(&self, object: Object) -> Result<(), Refusal> {
-        let (bucket, account) = (&self.bucket, self.trail.account);
-        let arn = self.trail.to_string();
+        let (bucket, OnBehalf { arn, account }) = (&self.bucket, &self.writer);
         let allowed =
-            self.buckets.may_deliver(bucket, &object.key, &arn, account.as_str(), Some(ACL));
+            self.buckets.may_deliver(bucket, &object.key, arn, account.as_str(), Some(ACL));
         allowed.map_err(|refusal| Refusal::new("AccessDenied", refusal.to_string()))?;
         // A marker only shows that one may write.
         let is_kept = !object.body.is_empty() && !self.retention.is_zero();

@@ -14,6 +14,7 @@ mod credentials;
 mod deliveries;
 mod destinations;
 mod erase;
+mod event_stores;
 mod exposition;
 mod identities;
 mod ledger_tree;

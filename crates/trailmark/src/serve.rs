@@ -17,6 +17,7 @@ use anyhow::{Context as _, anyhow};
 use api::{
     CloudTrail, CloudTrailData, KeepBeforeTrim, Organizations, Records, Sts, Tail, Trailmark,
     Trails, Window,
+    channels::{AuditEvents, LogSink},
 };
 use buckets::Buckets;
 use catalog::{Catalog, FixedKey, Secret, Wanted};
@@ -41,6 +42,7 @@ use crate::{
     config::Config,
     deliveries,
     destinations::Places,
+    event_stores,
     exposition::Exposition,
     identities::catalog_of,
     ledger_tree,
@@ -79,8 +81,9 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         },
     )
     .await?;
+    let plane = event_stores::open(&config, &catalog, &shared, &places, &ambient).await?;
     // The log is trimmed behind the slowest of all who follow it.
-    let followers = vec![tree.committed, deliveries.committed()];
+    let followers = vec![tree.committed, deliveries.committed(), plane.tables.settled()];
     let held = Arc::new(HeldLog::new(Arc::clone(&shared), followers));
     tokio::spawn(Arc::clone(&held).follow());
     let lake = Arc::new(open_lake(&config, held, &window, &ambient).await?);
@@ -103,9 +106,16 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         organizations: Arc::new(catalog.clone()),
         have_insights: false,
     };
+    let cloudtrail = CloudTrail::new(Arc::clone(&lake), trails).with_stores(plane.stores());
+    let audit_events = AuditEvents {
+        catalog: catalog.clone(),
+        sink: Arc::new(LogSink(Arc::clone(&shared))),
+        ambient: ambient.clone(),
+    };
+    let upkeep = tokio::spawn(plane.clone().look_after(cloudtrail.clone()));
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
-        ("cloudtrail".to_owned(), Arc::new(CloudTrail::new(Arc::clone(&lake), trails)) as _),
-        ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData::default()) as _),
+        ("cloudtrail".to_owned(), Arc::new(cloudtrail) as _),
+        ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData::new(audit_events)) as _),
         ("organizations".to_owned(), Arc::new(Organizations::new(catalog.clone())) as _),
         ("sts".to_owned(), Arc::new(Sts) as _),
         ("trailmark".to_owned(), Arc::new(Trailmark::new(records, tail)) as _),
@@ -154,6 +164,8 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
     };
     // What is not delivered yet is taken up by the next start.
     deliveries.abort();
+    upkeep.abort();
+    plane.tables.close().await;
     lake.close().await;
     log.close().await;
     catalog.close().await;

@@ -16,10 +16,11 @@ use std::{
 };
 
 /// Which floor a crate stands on. A crate may use the floors below it, never one beside or above.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 20] = [
     ("trailmark", 5),
     ("api", 4),
     ("door", 4),
+    ("stores", 4),
     ("buckets", 3),
     ("delivery", 3),
     ("lake", 3),

@@ -193,6 +193,7 @@ impl House {
         *call.request.uri_mut() = uri.parse().unwrap();
         call.arrival = self.clock.now();
         let response = self.data.answer(call).await.response;
+        // Errors of this protocol are named in a header.
         let code = response.headers().get("x-amzn-errortype").cloned();
         let (status, answer) = read(response).await;
         let Some(code) = code else {

@@ -53,7 +53,7 @@ async fn crash_again_and_again(seed: u64) {
         if let Ok(lake) = house.open().await {
             let _dead = work(&house, &lake, &mut calls).await;
         }
-        house.store.lose_power(&house.random).await;
+        house.store.lose_power(|below| house.random.below(below)).await;
         house.fate.revive();
         let lake = house.open().await.unwrap_or_else(|error| panic!("{context}: {error:?}"));
         catch_up(&lake).await.unwrap();
@@ -100,7 +100,7 @@ async fn no_record_is_lost_or_doubled_by_a_crash_at_any_step_of_a_flush() {
         let flushed = lake.flush().await;
         assert_eq!(flushed.is_ok(), half_steps == 2 * steps);
         drop(lake);
-        house.store.lose_power(&house.random).await;
+        house.store.lose_power(|below| house.random.below(below)).await;
         house.fate.revive();
         let lake = house.open().await.unwrap();
         catch_up(&lake).await.unwrap();

@@ -1,7 +1,9 @@
-//! The table as another engine sees and changes it. Needs Python with PyIceberg:
-//! `TRAILMARK_PYTHON=…/bin/python cargo test -p trailmark-lake -- --ignored engines`.
+//! The table as another engine sees and changes it: PyIceberg of the tests' Python environment.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use record::Category;
 
@@ -9,9 +11,10 @@ use super::house::{Call, House, account, catch_up, everything, ids, round};
 use crate::{Lake, Store};
 
 fn python(house: &House, folder: &Path, more: &[&str]) -> serde_json::Value {
-    let python = std::env::var("TRAILMARK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/iceberg_table.py");
-    let mut command = Command::new(python);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let venv = std::env::var_os("TRAILMARK_VENV").map_or_else(|| root.join(".venv"), PathBuf::from);
+    let script = root.join("tools/iceberg_table.py");
+    let mut command = Command::new(venv.join("bin/python"));
     let output = command.arg(script).arg(house.catalog()).arg(folder).args(more).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -36,7 +39,6 @@ async fn add(house: &House, lake: &Lake, from: usize, count: usize) {
 }
 
 #[tokio::test]
-#[ignore = "needs Python with PyIceberg"]
 async fn other_engines_read_the_same_rows() {
     let house = House::new(1);
     let folder = tempfile::tempdir().unwrap();
@@ -56,7 +58,6 @@ async fn other_engines_read_the_same_rows() {
 }
 
 #[tokio::test]
-#[ignore = "needs Python with PyIceberg"]
 async fn rows_that_another_engine_deletes_are_gone_here_too() {
     let house = House::new(1);
     let folder = tempfile::tempdir().unwrap();

@@ -6,13 +6,11 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use log::{Evidence, Frame, Kind, Marks, Position};
 use record::{AccountId, Category};
+use tables::simulated::{Fate, FaultyStore};
 use tempfile::TempDir;
 use testkit::{ManualClock, SeededRandom};
 
-use super::{
-    faulty::{Fate, FaultyStore},
-    memory_log::MemoryLog,
-};
+use super::memory_log::MemoryLog;
 use crate::{
     Attribute, Components, Error, Key, Lake, Lookup, Place, Row, Settings, Store, consumer, upkeep,
 };

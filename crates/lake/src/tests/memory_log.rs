@@ -7,9 +7,8 @@ use std::{
 
 use futures::{FutureExt as _, future::BoxFuture};
 use log::{Entry, Error, EventLog, Frame, Position, Usage};
+use tables::simulated::Fate;
 use tokio::sync::watch;
-
-use super::faulty::Fate;
 
 #[derive(Debug)]
 pub(super) struct MemoryLog {

@@ -37,6 +37,7 @@ mod records;
 mod report;
 mod server;
 mod single_calls;
+mod storing;
 mod streaming;
 #[allow(clippy::unwrap_used, reason = "as in the verifier's own tests")]
 #[path = "../../../integrity/tests/it/stub.rs"]
@@ -86,7 +87,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 type Measure = for<'a> fn(Size, &'a mut Report) -> LocalBoxFuture<'a, anyhow::Result<()>>;
 
 /// The numbers, in the order of the table.
-const NUMBERS: [(&str, Measure); 13] = [
+const NUMBERS: [(&str, Measure); 14] = [
     ("ingest", |size, report| ingest::measure(size, report).boxed_local()),
     ("single_calls", |size, report| single_calls::measure(size, report).boxed_local()),
     ("delivering", |size, report| delivering::measure(size, report).boxed_local()),
@@ -97,6 +98,7 @@ const NUMBERS: [(&str, Measure); 13] = [
     ("uploads", |size, report| uploads::measure(size, report).boxed_local()),
     ("lookups", |size, report| lookups::measure(size, report).boxed_local()),
     ("query", |size, report| async move { querying::measure(size, report) }.boxed_local()),
+    ("storing", |size, report| async move { storing::measure(size, report) }.boxed_local()),
     ("parsing", |_, report| async move { parsing::read(report) }.boxed_local()),
     ("trees", |_, report| async move { parsing::trees(report) }.boxed_local()),
     ("selectors", |_, report| async move { parsing::selectors(report) }.boxed_local()),

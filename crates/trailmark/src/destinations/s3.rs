@@ -15,7 +15,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, Uri, header::HeaderName};
 use jiff::SignedDuration;
 use md5::{Digest as _, Md5};
-use object_store::client::HttpRequest;
+use object_store::{ObjectStore, aws::AmazonS3Builder, client::HttpRequest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tracing::warn;
 
@@ -74,6 +74,26 @@ impl Service {
             lock: days.map(|it| SignedDuration::from_hours(it * 24)),
             clock,
         })
+    }
+
+    /// A bucket to read from.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub(crate) fn reader(&self, bucket: &str) -> anyhow::Result<Arc<dyn ObjectStore>> {
+        let key = self.caller.credential();
+        let mut builder = AmazonS3Builder::new()
+            .with_endpoint(format!("{}://{}", self.scheme, self.authority))
+            .with_allow_http(true)
+            .with_region(&self.region)
+            .with_bucket_name(bucket)
+            .with_virtual_hosted_style_request(self.virtual_host)
+            .with_access_key_id(&key.key_id)
+            .with_secret_access_key(&key.secret_key);
+        if let Some(token) = &key.token {
+            builder = builder.with_token(token);
+        }
+        Ok(Arc::new(builder.build()?))
     }
 
     fn uri(&self, bucket: &str, key: &str) -> String {

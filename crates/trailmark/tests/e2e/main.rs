@@ -30,6 +30,7 @@ mod prove;
 mod query;
 mod raw;
 mod shutdown;
+mod stores;
 mod trails;
 mod upstream;
 mod witness;

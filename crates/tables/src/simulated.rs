@@ -1,4 +1,7 @@
-//! A store in memory that fails at a chosen step, dies there, and forgets what was not synced.
+//! A store of files in memory that fails at a chosen step, dies there, and forgets what was not synced:
+//! for tests of who keeps tables.
+
+#![allow(clippy::unwrap_used, reason = "for tests, which may fail")]
 
 use std::{
     collections::BTreeSet,
@@ -16,13 +19,12 @@ use object_store::{
     ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
     memory::InMemory, path::Path,
 };
-use testkit::SeededRandom;
 
 use crate::Durability;
 
 /// Counts steps and says when the process dies: at a step, before or after it has had its effect.
 #[derive(Debug, Default)]
-pub(super) struct Fate {
+pub struct Fate {
     /// Half steps left to live; each step takes two. Below zero: dead. `None`: for ever.
     left: Mutex<Option<i64>>,
     /// Steps until one that fails, alone.
@@ -32,22 +34,23 @@ pub(super) struct Fate {
 
 impl Fate {
     /// The process dies after `half_steps`: an even number before a step, an odd one after it.
-    pub(super) fn die_after(&self, half_steps: i64) {
+    pub fn die_after(&self, half_steps: i64) {
         *self.left.lock().unwrap() = Some(half_steps);
     }
 
     /// The step after `steps` more fails, and no other.
-    pub(super) fn fail_once_after(&self, steps: i64) {
+    pub fn fail_once_after(&self, steps: i64) {
         *self.until_failure.lock().unwrap() = Some(steps);
     }
 
     /// A new process, or a disk that works again.
-    pub(super) fn revive(&self) {
+    pub fn revive(&self) {
         *self.until_failure.lock().unwrap() = None;
         *self.left.lock().unwrap() = None;
     }
 
-    pub(super) fn steps(&self) -> i64 {
+    /// Steps so far.
+    pub fn steps(&self) -> i64 {
         self.steps.load(Ordering::Relaxed)
     }
 
@@ -79,7 +82,10 @@ impl Fate {
     }
 
     /// A step without effect of its own to lose.
-    pub(super) fn step(&self, what: &'static str) -> std::result::Result<(), io::Error> {
+    ///
+    /// # Errors
+    /// When the process dies there, or the step is to fail.
+    pub fn step(&self, what: &'static str) -> std::result::Result<(), io::Error> {
         self.begin(what)?;
         self.half(what)
     }
@@ -98,22 +104,24 @@ fn wrap(source: io::Error) -> object_store::Error {
 
 /// The store. Clones share everything.
 #[derive(Clone, Debug)]
-pub(super) struct FaultyStore {
+pub struct FaultyStore {
     objects: Arc<InMemory>,
     unsynced: Arc<Mutex<BTreeSet<Path>>>,
     fate: Arc<Fate>,
 }
 
 impl FaultyStore {
-    pub(super) fn new(fate: Arc<Fate>) -> Self {
+    /// A store whose process has this fate.
+    #[must_use]
+    pub fn new(fate: Arc<Fate>) -> Self {
         Self { objects: Arc::default(), unsynced: Arc::default(), fate }
     }
 
-    /// Power is lost: of what was not synced, each file is gone, cut or whole.
-    pub(super) async fn lose_power(&self, random: &SeededRandom) {
+    /// Power is lost: of what was not synced, each file is gone, cut or whole, as `below` decides.
+    pub async fn lose_power(&self, below: impl Fn(u64) -> u64) {
         let unsynced = std::mem::take(&mut *self.unsynced.lock().unwrap());
         for key in unsynced {
-            match random.below(3) {
+            match below(3) {
                 0 => self.objects.delete(&key).await.unwrap(),
                 1 => {
                     let Ok(found) = self.objects.get(&key).await else { continue };
@@ -126,7 +134,8 @@ impl FaultyStore {
         }
     }
 
-    pub(super) async fn names(&self) -> Vec<String> {
+    /// The keys of all files.
+    pub async fn names(&self) -> Vec<String> {
         let found = self.objects.list(None).map(|it| it.unwrap().location.to_string());
         found.collect().await
     }

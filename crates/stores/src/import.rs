@@ -1,0 +1,389 @@
+//! Old log files into a store's table, each file once.
+//!
+//! Files are taken in the order of their days, so that what is written together belongs together.
+//! After every few files what they held becomes part of the table, in the same commit as the place
+//! that the import has come to: whatever crashes, no record is missing or there twice.
+//! It does not pass the log, so that no trail and no rule fires on what happened long ago.
+//!
+//! Lives elsewhere: what an import is and who may start it (`catalog`, `api`), reading of files
+//! (`logfiles`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use futures::future::BoxFuture;
+use iceberg::spec::{DataFile, Operation};
+use logfiles::{FILE_MAX, FileDecoder, FileError, LogFile, Source};
+use serde::{Deserialize, Serialize};
+use tables::Change;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+use views::View;
+
+use crate::{
+    Error, EventTable,
+    columns::labelled,
+    day_file::{DayFile, Target},
+    order::days,
+};
+
+/// Bytes of files, as they lie, that become part of the table at once.
+const ROUND_BYTES: u64 = 48 << 20;
+/// Files that do.
+const ROUND_FILES: usize = 4_096;
+/// Days of which a task has files open.
+const OPEN_DAYS: usize = 4;
+
+/// What to import.
+#[derive(Clone, Debug)]
+pub struct ImportJob {
+    /// The import's id: under it the table keeps how far it came.
+    pub id: Uuid,
+    /// Where the files lie.
+    pub source: Source,
+    /// Days as `2026-03-01`: files of days before are left out.
+    pub from: Option<String>,
+    /// Files of days after are left out.
+    pub until: Option<String>,
+    /// Files that failed before and are to be tried again, by their names.
+    pub retried: BTreeSet<String>,
+    /// Tasks that read at once.
+    pub tasks: usize,
+}
+
+/// How far an import has come. Kept in the table, as a mark.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct ImportProgress {
+    /// The last file that is done with: its day, then its name.
+    pub place: Option<(String, String)>,
+    /// Folders in which files were found.
+    pub folders_found: u64,
+    /// Folders that are done with.
+    pub folders_done: u64,
+    /// Files that are done with.
+    pub files: u64,
+    /// Events in the table.
+    pub events: u64,
+    /// Files that could not be imported.
+    pub failed: u64,
+    /// Files that could not be imported at first, and were later.
+    pub retried: BTreeSet<String>,
+}
+
+/// A file that could not be imported, or could at last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileNews {
+    /// As `$path` shows it.
+    pub name: String,
+    /// Why it could not be imported; none when it now was.
+    pub failure: Option<FileFailure>,
+}
+
+/// Why a file could not be imported.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileFailure {
+    /// Such as `AccessDenied`, `NoSuchKey`, `InvalidLogFile`.
+    pub code: &'static str,
+    /// A sentence.
+    pub reason: String,
+}
+
+/// Hears how an import goes; says whether it is to go on.
+pub type OnProgress<'a> =
+    dyn Fn(ImportProgress, Vec<FileNews>) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync + 'a;
+
+/// Imports what is left of a job. Returns whether it came to its end.
+///
+/// # Errors
+/// When source, table, or who hears of it fail. What is in the table stays, and the next try goes on
+/// from there.
+pub async fn import(
+    table: &Arc<EventTable>,
+    job: &ImportJob,
+    hear: &OnProgress<'_>,
+) -> Result<bool, Error> {
+    let mark = format!("import.{}", job.id);
+    let mut progress = match table.mark(&mark).await {
+        Some(text) => serde_json::from_str(&text)?,
+        None => ImportProgress::default(),
+    };
+    let mut files = LogFile::all(&job.source).await.map_err(tables::Error::from)?;
+    files.retain(|it| is_meant(it, job));
+    files.sort_by_cached_key(place);
+    let folders = |files: &[LogFile]| -> BTreeMap<String, u64> {
+        files.iter().fold(BTreeMap::new(), |mut folders, file| {
+            *folders.entry(file.folder().to_owned()).or_default() += 1;
+            folders
+        })
+    };
+    let mut left_in = folders(&files);
+    progress.folders_found = left_in.len() as u64;
+    let again: Vec<LogFile> = files
+        .iter()
+        .filter(|it| job.retried.contains(it.name()) && !progress.retried.contains(it.name()))
+        .cloned()
+        .collect();
+    let done = progress.place.clone();
+    let passed = files.partition_point(|it| done.as_ref().is_some_and(|done| place(it) <= *done));
+    for file in files.drain(..passed) {
+        leave(&mut left_in, file.folder());
+    }
+    progress.folders_done = left_in.values().filter(|it| **it == 0).count() as u64;
+    for (round, is_again) in
+        rounds(again).map(|it| (it, true)).chain(rounds(files).map(|it| (it, false)))
+    {
+        let (target, tasks) = (table.target.clone(), job.tasks.max(1));
+        let files: Arc<[LogFile]> = round.into();
+        let work = {
+            let files = Arc::clone(&files);
+            move |begun: &mut Vec<String>| write(&files, &target, tasks, begun)
+        };
+        let Written { files: add, events, mut news } = table.write(work).await?;
+        progress.events += events;
+        let failed: HashSet<&str> = news.iter().map(|it: &FileNews| it.name.as_str()).collect();
+        if is_again {
+            let good = files.iter().filter(|it| !failed.contains(it.name()));
+            progress.retried.extend(good.clone().map(|it| it.name().to_owned()));
+            progress.failed = progress.failed.saturating_sub(good.count() as u64);
+        } else {
+            progress.files += files.len() as u64;
+            progress.failed += failed.len() as u64;
+            progress.place = files.last().map(place);
+            for file in files.iter() {
+                leave(&mut left_in, file.folder());
+            }
+            progress.folders_done = left_in.values().filter(|it| **it == 0).count() as u64;
+        }
+        let good = files.iter().filter(|it| is_again && !failed.contains(it.name()));
+        let good: Vec<FileNews> =
+            good.map(|it| FileNews { name: it.name().to_owned(), failure: None }).collect();
+        news.extend(good);
+        let change = Change {
+            operation: Operation::Append,
+            add,
+            drop: HashSet::new(),
+            marks: vec![(mark.clone(), Some(serde_json::to_string(&progress)?))],
+        };
+        table.commit(&change).await?;
+        if !hear(progress.clone(), news).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_meant(file: &LogFile, job: &ImportJob) -> bool {
+    let day = file.day();
+    let is_before = job.from.as_ref().zip(day.as_ref()).is_some_and(|(from, day)| day < from);
+    let is_after = job.until.as_ref().zip(day.as_ref()).is_some_and(|(until, day)| day > until);
+    !is_before && !is_after
+}
+
+/// Where a file stands in the order of an import.
+fn place(file: &LogFile) -> (String, String) {
+    (file.day().unwrap_or_default(), file.name().to_owned())
+}
+
+fn leave(folders: &mut BTreeMap<String, u64>, folder: &str) {
+    if let Some(left) = folders.get_mut(folder) {
+        *left = left.saturating_sub(1);
+    }
+}
+
+/// Files in lots that become part of the table at once.
+fn rounds(files: Vec<LogFile>) -> impl Iterator<Item = Vec<LogFile>> {
+    let mut files = files.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let (mut round, mut bytes) = (Vec::new(), 0);
+        while bytes < ROUND_BYTES
+            && round.len() < ROUND_FILES
+            && let Some(file) = files.next()
+        {
+            bytes += file.bytes();
+            round.push(file);
+        }
+        (!round.is_empty()).then_some(round)
+    })
+}
+
+/// What a round has made.
+pub(crate) struct Written {
+    pub(crate) files: Vec<DataFile>,
+    pub(crate) events: u64,
+    pub(crate) news: Vec<FileNews>,
+}
+
+/// Reads files and writes their rows, on several threads. Blocks; needs a Tokio runtime.
+fn write(
+    files: &[LogFile],
+    target: &Target,
+    tasks: usize,
+    begun: &mut Vec<String>,
+) -> Result<Written, Error> {
+    let next = AtomicUsize::new(0);
+    let runtime = Handle::current();
+    let done: Vec<(Result<Written, Error>, Vec<String>)> = std::thread::scope(|scope| {
+        let work = || {
+            let _entered = runtime.enter();
+            let mut desk = Desk::new(target);
+            let written = desk.read(files, &next, &runtime).and_then(|()| desk.finish());
+            (written, desk.begun)
+        };
+        let threads: Vec<_> = (0..tasks).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().filter_map(|it| it.join().ok()).collect()
+    });
+    let panicked = done.len() < tasks;
+    let mut all = Written { files: Vec::new(), events: 0, news: Vec::new() };
+    let mut failed = None;
+    for (written, names) in done {
+        begun.extend(names);
+        match written {
+            Ok(written) => {
+                all.files.extend(written.files);
+                all.events += written.events;
+                all.news.extend(written.news);
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    if panicked {
+        failed.get_or_insert(Error::Tables(tables::Error::Closed));
+    }
+    failed.map_or(Ok(all), Err)
+}
+
+/// What one thread has before it.
+struct Desk<'a> {
+    target: &'a Target,
+    decoder: FileDecoder,
+    /// The files being written, the one used last at the end.
+    open: Vec<(Option<i32>, DayFile)>,
+    files: Vec<DataFile>,
+    begun: Vec<String>,
+    events: u64,
+    news: Vec<FileNews>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(target: &'a Target) -> Self {
+        Self {
+            target,
+            decoder: FileDecoder::new(View::Lake),
+            open: Vec::new(),
+            files: Vec::new(),
+            begun: Vec::new(),
+            events: 0,
+            news: Vec::new(),
+        }
+    }
+
+    fn read(
+        &mut self,
+        files: &[LogFile],
+        next: &AtomicUsize,
+        runtime: &Handle,
+    ) -> Result<(), Error> {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Some(failure) = self.read_one(file, runtime)? {
+                self.news.push(FileNews { name: file.name().to_owned(), failure: Some(failure) });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_one(&mut self, file: &LogFile, runtime: &Handle) -> Result<Option<FileFailure>, Error> {
+        if file.bytes() > FILE_MAX {
+            let reason = format!("The file has more than {FILE_MAX} bytes.");
+            return Ok(Some(FileFailure { code: "FileTooLarge", reason }));
+        }
+        let bytes = match runtime.block_on(file.get()) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Some(unreadable(&error))),
+        };
+        let Self { decoder, open, files, begun, target, .. } = self;
+        let mut shelf = Shelf { target, open, files, begun };
+        match decoder.read(&bytes, |rows| shelf.file(&rows)) {
+            Ok(rows) => {
+                self.events += rows;
+                Ok(None)
+            }
+            Err(FileError::Broken(reason)) => {
+                Ok(Some(FileFailure { code: "InvalidLogFile", reason }))
+            }
+            Err(FileError::Taker(error)) => Err(error),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Written, Error> {
+        for (_, file) in self.open.drain(..) {
+            self.files.push(file.finish()?);
+        }
+        Ok(Written {
+            files: std::mem::take(&mut self.files),
+            events: self.events,
+            news: std::mem::take(&mut self.news),
+        })
+    }
+}
+
+/// Where rows go.
+struct Shelf<'a> {
+    target: &'a Target,
+    open: &'a mut Vec<(Option<i32>, DayFile)>,
+    files: &'a mut Vec<DataFile>,
+    begun: &'a mut Vec<String>,
+}
+
+impl Shelf<'_> {
+    /// Files rows by their days. Most log files hold calls of one day.
+    fn file(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        let rows = labelled(rows)?;
+        let days = days(&rows);
+        let distinct: BTreeSet<Option<i32>> = days.iter().copied().collect();
+        for day in &distinct {
+            if distinct.len() == 1 {
+                self.of(*day)?.write(&rows)?;
+            } else {
+                let of_day: BooleanArray = days.iter().map(|it| Some(it == day)).collect();
+                self.of(*day)?.write(&filter_record_batch(&rows, &of_day)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of(&mut self, day: Option<i32>) -> Result<&mut DayFile, Error> {
+        let found = self.open.iter().position(|it| it.0 == day);
+        let entry = match found {
+            Some(at) => self.open.remove(at),
+            None => {
+                if self.open.len() >= OPEN_DAYS {
+                    self.files.push(self.open.remove(0).1.finish()?);
+                }
+                let file = self.target.create(day, false)?;
+                self.begun.push(file.url().to_owned());
+                (day, file)
+            }
+        };
+        self.open.push(entry);
+        let last = self.open.last_mut().map(|it| &mut it.1);
+        last.ok_or_else(|| Error::Columns("a file that was opened is not there".to_owned()))
+    }
+}
+
+fn unreadable(error: &object_store::Error) -> FileFailure {
+    let code = match error {
+        object_store::Error::NotFound { .. } => "NoSuchKey",
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => "AccessDenied",
+        _ => "InternalError",
+    };
+    FileFailure { code, reason: error.to_string() }
+}

@@ -1,0 +1,252 @@
+//! The process dies, and power with it, at every step of flushes, sorting, expiry and imports: every
+//! record is there once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use catalog::{Catalog, MasterKey, NewStore, StoreArn, StoreSettings};
+use futures::FutureExt as _;
+use logfiles::Source;
+use record::AccountId;
+use tables::{
+    Cache, Store,
+    simulated::{Fate, FaultyStore},
+};
+use testkit::SeededRandom;
+use uuid::Uuid;
+
+use super::{START, ask, memory_log::MemoryLog, record};
+use crate::{
+    Components, Error, EventStores, ImportJob, Settings, follow::Follower, import, upkeep,
+};
+
+const ACCOUNT: &str = "123456789012";
+
+/// Everything outside of the process that dies.
+struct World {
+    fate: Arc<Fate>,
+    files: FaultyStore,
+    log: Arc<MemoryLog>,
+    catalog: Catalog,
+    random: SeededRandom,
+    clock: Arc<testkit::ManualClock>,
+    folder: tempfile::TempDir,
+    store: Uuid,
+}
+
+/// A process.
+struct Life {
+    stores: EventStores,
+    follower: Follower,
+}
+
+impl World {
+    async fn new(seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(testkit::ManualClock::new(START.parse().unwrap()));
+        let (mut ambient, _) = testkit::ambient(START.parse().unwrap(), seed);
+        ambient.clock = Arc::<testkit::ManualClock>::clone(&clock);
+        let master = MasterKey::in_folder(folder.path()).unwrap();
+        let catalog = Catalog::open(folder.path(), master, ambient).await.unwrap();
+        let account = AccountId::parse(ACCOUNT).unwrap();
+        catalog.add_account(account, "own").await.unwrap();
+        let store = Uuid::from_u128(7);
+        let arn = StoreArn { region: "us-east-1".to_owned(), account, id: store };
+        let settings = StoreSettings {
+            name: "audit".to_owned(),
+            selectors: r#"{"AdvancedEventSelectors":[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]}"#.to_owned(),
+            is_multi_region: true,
+            organization: None,
+            retention_days: 30,
+            billing_mode: catalog::BillingMode::Extendable,
+            is_termination_protected: false,
+            kms_key_id: None,
+            events: catalog::EventConfiguration::default(),
+            insights: None,
+        };
+        let new =
+            NewStore { arn, settings, tags: Vec::new(), status: catalog::StoreStatus::Enabled };
+        catalog.create_store(&new, 0).await.unwrap();
+        let fate = Arc::new(Fate::default());
+        Self {
+            files: FaultyStore::new(Arc::clone(&fate)),
+            log: Arc::default(),
+            random: SeededRandom::new(seed),
+            fate,
+            catalog,
+            clock,
+            folder,
+            store,
+        }
+    }
+
+    async fn begin(&self) -> Result<Life, Error> {
+        let (mut ambient, _) = testkit::ambient(START.parse().unwrap(), self.random.next());
+        ambient.clock = Arc::<testkit::ManualClock>::clone(&self.clock);
+        let objects = Arc::new(self.files.clone());
+        let database = self.folder.path().join("tables.sqlite");
+        let components = Components {
+            store: Store::new(objects, "memory://stores", Arc::new(self.files.clone())),
+            catalog_url: format!("sqlite://{}?mode=rwc", database.display()),
+            ambient,
+            cache: Arc::new(Cache::new(1 << 20)),
+        };
+        let settings = Settings { grace_seconds: 0, ..Settings::default() };
+        let log = Arc::<MemoryLog>::clone(&self.log);
+        let catalog = self.catalog.clone();
+        let stores = EventStores::open_idle(settings, components, catalog, log).await?;
+        let follower = Follower::new(Arc::clone(&stores.shared)).await?;
+        Ok(Life { stores, follower })
+    }
+
+    async fn lose_power(&self) {
+        self.files.lose_power(|below| self.random.below(below)).await;
+        self.fate.revive();
+    }
+}
+
+impl Life {
+    async fn catch_up(&mut self, world: &World) -> Result<(), Error> {
+        let end = *log::EventLog::durable(world.log.as_ref()).borrow();
+        while *self.stores.visible().borrow() < end {
+            self.follower.step().await?;
+        }
+        Ok(())
+    }
+
+    /// How often each record is there.
+    async fn counts(&self, world: &World) -> BTreeMap<String, u64> {
+        let table = self.stores.table(world.store).unwrap();
+        let rows = ask(table.provider(), "SELECT eventid, count(*) FROM store GROUP BY 1").await;
+        let split = |line: &str| {
+            let (id, count) = line.split_once(" | ").unwrap();
+            (id.to_owned(), count.parse().unwrap())
+        };
+        rows.lines().map(split).collect()
+    }
+
+    #[track_caller]
+    fn check(counts: &BTreeMap<String, u64>, expected: &[String], context: &str) {
+        let there: Vec<&String> = counts.keys().collect();
+        let mut wanted: Vec<&String> = expected.iter().collect();
+        wanted.sort();
+        assert_eq!(there, wanted, "{context}");
+        assert!(counts.values().all(|it| *it == 1), "{context}: {counts:?}");
+    }
+}
+
+/// Records of the last days; their ids beside them.
+fn some(world: &World, from: usize, count: u64) -> (Vec<String>, Vec<String>) {
+    let numbers = from..from + usize::try_from(count).unwrap();
+    let made = numbers.map(|it| {
+        let day = 15 + u32::try_from(world.random.below(6)).unwrap();
+        (record(day, &format!("AKIA{}", it % 3), "RunInstances", it), format!("RunInstances-{it}"))
+    });
+    made.unzip()
+}
+
+async fn work(world: &World, life: &mut Life, ids: &mut Vec<String>) -> Result<(), Error> {
+    for _ in 0..4 {
+        let (records, new) = some(world, ids.len(), 1 + world.random.below(30));
+        world.log.add(ACCOUNT, &records);
+        // Another account's: not taken.
+        world.log.add("210987654321", &records);
+        ids.extend(new);
+        life.catch_up(world).await?;
+        if world.random.below(3) > 0 {
+            life.follower.flush().await?;
+        }
+        if world.random.below(3) == 0 {
+            upkeep::round(&life.stores.shared).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_record_is_lost_or_doubled_by_crashes() {
+    for seed in 0..seeds() {
+        let world = World::new(seed).await;
+        let mut ids = Vec::new();
+        for life in 0..3 {
+            let context = format!("seed {seed}, life {life}");
+            world.fate.die_after((1 + world.random.below(160)).cast_signed());
+            if let Ok(mut life) = world.begin().await {
+                let _dead = work(&world, &mut life, &mut ids).await;
+            }
+            world.lose_power().await;
+            let mut life = world.begin().await.unwrap_or_else(|it| panic!("{context}: {it:?}"));
+            life.catch_up(&world).await.unwrap();
+            Life::check(&life.counts(&world).await, &ids, &context);
+            if world.random.below(2) == 0 {
+                life.follower.flush().await.unwrap();
+                upkeep::round(&life.stores.shared).await.unwrap();
+                Life::check(&life.counts(&world).await, &ids, &context);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_goes_on_after_a_crash_with_every_record_once() {
+    for seed in 0..seeds() {
+        let world = World::new(seed).await;
+        let logs = tempfile::tempdir().unwrap();
+        let mut ids = Vec::new();
+        for day in 1..=4 {
+            let folder = logs
+                .path()
+                .join(format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/11/{day:02}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            for file in 0..3 {
+                let numbers = ids.len()..ids.len() + 5;
+                let records: Vec<_> =
+                    numbers.clone().map(|it| record(day, "AKIA1", "Old", it)).collect();
+                ids.extend(numbers.map(|it| format!("Old-{it}")));
+                let name =
+                    format!("{ACCOUNT}_CloudTrail_us-east-1_202611{day:02}T0{file}00Z_x.json");
+                let text = format!(r#"{{"Records":[{}]}}"#, records.join(","));
+                std::fs::write(folder.join(name), text).unwrap();
+            }
+        }
+        let job = ImportJob {
+            id: Uuid::from_u128(9),
+            source: Source::local(logs.path()).unwrap(),
+            from: None,
+            until: None,
+            retried: std::collections::BTreeSet::new(),
+            tasks: 2,
+        };
+        for life in 0..4 {
+            let context = format!("seed {seed}, life {life}");
+            world.fate.die_after((1 + world.random.below(80)).cast_signed());
+            if let Ok(life) = world.begin().await {
+                let table = life.stores.table(world.store).unwrap();
+                let _dead = import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await;
+                let _dead = upkeep::round(&life.stores.shared).await;
+            }
+            world.lose_power().await;
+            let life = world.begin().await.unwrap();
+            let counts = life.counts(&world).await;
+            assert!(counts.values().all(|it| *it == 1), "{context}: {counts:?}");
+        }
+        let life = world.begin().await.unwrap();
+        let table = life.stores.table(world.store).unwrap();
+        for _ in 0..2 {
+            assert!(import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await.unwrap());
+            Life::check(&life.counts(&world).await, &ids, &format!("seed {seed}"));
+            upkeep::round(&life.stores.shared).await.unwrap();
+        }
+        Life::check(&life.counts(&world).await, &ids, &format!("seed {seed}"));
+        // Each day is one file, in order.
+        assert_eq!(table.stats().files, 4);
+        // What is older than it is kept goes as a whole, and its files with it.
+        world.clock.advance(std::time::Duration::from_hours(24 * 13));
+        upkeep::round(&life.stores.shared).await.unwrap();
+        assert_eq!(table.stats().files, 2, "days 3 and 4 are left");
+    }
+}
+
+/// How many seeds; more at night, by the environment.
+fn seeds() -> u64 {
+    std::env::var("TRAILMARK_SEEDS").map_or(6, |it| it.parse::<u64>().unwrap() / 50)
+}
