@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use record::AccountId;
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Row as _, Transaction, any::AnyRow};
+use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     Catalog, ChannelArn, Error, LakeRefusal, StoreArn, Tag,
@@ -96,6 +97,19 @@ impl Catalog {
         row.as_ref().map(channel).transpose()
     }
 
+    /// Keeps every channel leading where it leads, for as long as the guard is held: from before the
+    /// channel is read until its events are durable. So what is acknowledged goes where the channel
+    /// led when it was accepted. Many may hold it at once.
+    pub async fn hold_channels(&self) -> RwLockReadGuard<'_, ()> {
+        self.channels_lead.read().await
+    }
+
+    /// Waits until nobody holds the channels, and keeps others from it: from before the end of the
+    /// log is asked for until a channel leads elsewhere.
+    pub async fn turn_channels(&self) -> RwLockWriteGuard<'_, ()> {
+        self.channels_lead.write().await
+    }
+
     /// Creates a channel. `position` is the end of the log.
     ///
     /// # Errors
@@ -136,7 +150,8 @@ impl Catalog {
         Ok(created)
     }
 
-    /// Gives a channel another name, other destinations, or both.
+    /// Gives a channel another name, other destinations, or both. To be called within
+    /// [`Catalog::turn_channels`].
     ///
     /// # Errors
     /// [`LakeRefusal::ChannelExists`], [`LakeRefusal::ChannelUnknown`],
@@ -173,6 +188,7 @@ impl Catalog {
     }
 
     /// Deletes a channel, its tags and its policy. What it accepted before still goes where it led.
+    /// To be called within [`Catalog::turn_channels`].
     ///
     /// # Errors
     /// [`LakeRefusal::ChannelUnknown`], [`Error::Damaged`], [`Error::Database`].

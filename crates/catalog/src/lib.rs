@@ -2,7 +2,8 @@
 //!
 //! Lives here: accounts, users, access keys with sealed secrets, sessions learnt from answers, owners
 //! of resources, organizations, trails, event data stores and channels with their versions, imports,
-//! queries, what trails have to deliver, signing keys, cursors, settings; all in one SQLite file that several processes may open.
+//! queries, what trails have to deliver, signing keys, cursors, settings; all in one SQLite file that
+//! several processes may open.
 //! Lives elsewhere: what a policy document means (`wire::iam`), the records themselves (`log`,
 //! `lake`), the buckets' contents (`buckets`).
 //!
@@ -40,7 +41,7 @@ use std::{path::Path, sync::Arc};
 use ambient::Ambient;
 use record::AccountId;
 use sqlx::AnyPool;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 
 use crate::fresh::Fresh;
 pub use crate::{
@@ -94,6 +95,7 @@ pub struct Catalog {
     owners: Arc<Fresh<Option<AccountId>>>,
     trail_changes: Arc<watch::Sender<u64>>,
     store_changes: Arc<watch::Sender<u64>>,
+    channels_lead: Arc<RwLock<()>>,
 }
 
 impl Catalog {
@@ -114,6 +116,7 @@ impl Catalog {
             owners: Arc::new(Fresh::new(owner::CACHED_MAX)),
             trail_changes: Arc::new(watch::Sender::new(0)),
             store_changes: Arc::new(watch::Sender::new(0)),
+            channels_lead: Arc::default(),
         };
         catalog.check_master_key().await?;
         Ok(catalog)

@@ -56,7 +56,7 @@ pub struct EventTable {
     components: Components,
     /// Held while the table is changed, not while files are written.
     table: Mutex<Table<StoreFile>>,
-    /// Held by the one flush that may run at a time.
+    /// Held by the one flush, or commit of an import, that may run at a time.
     flushing: Mutex<()>,
     seen: StdMutex<Arc<Seen>>,
 }
@@ -243,6 +243,29 @@ impl EventTable {
     /// When store or catalog fail. The files to add are deleted later, should the change turn out not
     /// to have been made.
     pub async fn commit(&self, change: &Change) -> Result<bool, Error> {
+        self.swap(change, 0).await
+    }
+
+    /// Commits if the mark `name` is still `before`. Returns false when it is not; the files to add
+    /// are then deleted.
+    ///
+    /// # Errors
+    /// Those of [`EventTable::commit`].
+    pub(crate) async fn commit_after(
+        &self,
+        change: &Change,
+        name: &str,
+        before: Option<&str>,
+    ) -> Result<bool, Error> {
+        let _alone = self.flushing.lock().await;
+        let mut table = self.table.lock().await;
+        table.refresh().await?;
+        let is_same = table.mark(name) == before;
+        drop(table);
+        if !is_same {
+            self.discard(&change.add).await;
+            return Ok(false);
+        }
         self.swap(change, 0).await
     }
 

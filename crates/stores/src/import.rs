@@ -111,8 +111,9 @@ pub async fn import(
     hear: &OnProgress<'_>,
 ) -> Result<bool, Error> {
     let mark = format!("import.{}", job.id);
-    let mut progress = match table.mark(&mark).await {
-        Some(text) => serde_json::from_str(&text)?,
+    let mut before = table.mark(&mark).await;
+    let mut progress = match &before {
+        Some(text) => serde_json::from_str(text)?,
         None => ImportProgress::default(),
     };
     let mut files = LogFile::all(&job.source).await.map_err(tables::Error::from)?;
@@ -172,7 +173,12 @@ pub async fn import(
             drop: HashSet::new(),
             marks: vec![(mark.clone(), Some(serde_json::to_string(&progress)?))],
         };
-        table.commit(&change).await?;
+        // Another run of the import may have been quicker; then this one is over.
+        let is_first = table.commit_after(&change, &mark, before.as_deref()).await?;
+        if !is_first {
+            return Ok(false);
+        }
+        before = change.marks.into_iter().find_map(|(_, value)| value);
         if !hear(progress.clone(), news).await? {
             return Ok(false);
         }

@@ -31,7 +31,7 @@ use log::EventLog;
 use record::AccountId;
 use stores::{Csv, FileNews, ImportJob, ImportProgress, Queries, QueryComponents, ResultPlace};
 use tables::Cache;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 use wire::answer::BoxError;
@@ -46,7 +46,8 @@ pub(crate) struct Plane {
     catalog: Catalog,
     places: Arc<Places>,
     ambient: Ambient,
-    imports: Arc<Mutex<BTreeMap<Uuid, AbortHandle>>>,
+    /// The last run of each import.
+    imports: Arc<Mutex<BTreeMap<Uuid, JoinHandle<()>>>>,
 }
 
 /// Opens all tables, and goes on with imports that a restart has interrupted.
@@ -119,15 +120,20 @@ impl Plane {
         }
     }
 
-    /// Runs an import in the background.
+    /// Runs an import in the background, once a run of it that was stopped has ended.
     fn begin(&self, import: Import) {
         let (plane, id) = (self.clone(), import.id);
         let mut imports = self.imports.lock().unwrap_or_else(PoisonError::into_inner);
-        let task = tokio::spawn(async move {
+        imports.retain(|of, run| *of == id || !run.is_finished());
+        let before = imports.remove(&id);
+        let run = tokio::spawn(async move {
+            if let Some(before) = before {
+                // However it ended: the table says how far it came.
+                let _ended = before.await;
+            }
             plane.run_import(&import).await;
-            plane.imports.lock().unwrap_or_else(PoisonError::into_inner).remove(&import.id);
         });
-        imports.insert(id, task.abort_handle());
+        imports.insert(id, run);
     }
 
     async fn run_import(&self, import: &Import) {
@@ -273,6 +279,8 @@ impl QueryRunner for Plane {
         statement: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Uuid>, StatementProblem>> {
         async move {
+            // A statement may fail as early as it is planned, by a division by zero or the like; only
+            // what is a fault of ours is none of it.
             self.queries.check(statement).await.map_err(|error| {
                 if matches!(error, sql::Error::Internal(_)) {
                     StatementProblem::Failed(error.into())

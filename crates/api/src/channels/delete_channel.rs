@@ -13,6 +13,7 @@ pub(crate) async fn delete_channel(
     request: DeleteChannelRequest,
 ) -> Result<DeleteChannelResponse, Fault> {
     let channel = asked.find_channel(request.channel.as_deref().unwrap_or_default()).await?;
+    let _turning = asked.catalog().turn_channels().await;
     let deleted = asked.catalog().delete_channel(&channel.arn, asked.position()).await;
     deleted.map(|()| DeleteChannelResponse {}).map_err(|it| asked.refused(it))
 }

@@ -55,6 +55,9 @@ impl AuditEvents {
         sender: Sender<'_>,
         request: PutAuditEventsRequest,
     ) -> Result<PutAuditEventsResponse, Fault> {
+        // INVARIANT: where the channel leads does not change between here and the sync, so that no
+        // acknowledged event goes nowhere.
+        let _held = self.catalog.hold_channels().await;
         let channel = self.channel(sender, request.channel_arn.as_deref()).await?;
         self.check_policy(sender, &channel.arn, request.external_id.as_deref()).await?;
         let events = request.audit_events.unwrap_or_default();

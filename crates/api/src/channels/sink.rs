@@ -49,8 +49,9 @@ pub enum SinkProblem {
     Failed(#[source] BoxError),
 }
 
-/// Appends to the log, from which the stores take them. The source of the frames is `channel/` and
-/// the id of the channel.
+/// Appends to the log, from which the stores take them: those to which the channel led at the
+/// position of a frame ([`catalog::ChannelVersion`]), as far as they were enabled there
+/// ([`catalog::StoreVersion`]). The source of the frames is `channel/` and the id of the channel.
 #[derive(Clone, Debug)]
 pub struct LogSink(pub Arc<dyn EventLog>);
 

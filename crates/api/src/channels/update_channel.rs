@@ -25,6 +25,7 @@ pub(crate) async fn update_channel(
         Some(given) => Some(asked.destinations(given).await?),
         None => None,
     };
+    let _turning = asked.catalog().turn_channels().await;
     let (arn, name) = (&channel.arn, request.name.as_deref());
     let position = asked.position();
     let updated =

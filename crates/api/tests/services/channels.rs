@@ -1,12 +1,15 @@
 //! Channels, and the audit events that come by them.
 
-use std::time::Duration;
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use futures::{FutureExt as _, future::BoxFuture};
 use log::{Evidence, Kind};
 use record::Category;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
+use trailmark_api::channels::{AuditBatch, AuditSink, LogSink, SinkProblem};
 
 use crate::{
     house::{ACCOUNT, House, OTHER, REGION, Refusal, now},
@@ -340,6 +343,51 @@ async fn what_no_store_takes_is_not_acknowledged() {
     let answer = house.put(ACCOUNT, &channel, "", json!([event("1", &data())])).await.unwrap();
     assert_eq!(answer["failed"][0]["errorCode"], "AccountNotSubscribed");
     assert_eq!(house.frames(), 0);
+}
+
+/// A sink that holds every batch until it is let go.
+#[derive(Debug)]
+struct Slow {
+    sink: LogSink,
+    arrived: Notify,
+    go: Notify,
+}
+
+impl AuditSink for Slow {
+    fn append(&self, batch: AuditBatch) -> BoxFuture<'_, Result<(), SinkProblem>> {
+        async move {
+            self.arrived.notify_one();
+            self.go.notified().await;
+            self.sink.append(batch).await
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn what_is_accepted_while_a_channel_is_deleted_still_goes_where_it_led() {
+    let mut house = House::new().await;
+    let sink = LogSink(Arc::clone(&house.log));
+    let slow = Arc::new(Slow { sink, arrived: Notify::new(), go: Notify::new() });
+    house.sink_into(Arc::clone(&slow) as _);
+    let store = house.store_of("activity", "ActivityAuditLog").await;
+    let channel = house.channel("crm", &store).await;
+    let name = json!({"Channel": channel});
+    let put = house.put(ACCOUNT, &channel, "", json!([event("1", &data())]));
+    let delete = async {
+        slow.arrived.notified().await;
+        let mut delete = pin!(house.ok("DeleteChannel", name));
+        // It waits for the event, and would be done by now if it did not.
+        tokio::time::timeout(Duration::from_millis(300), &mut delete).await.unwrap_err();
+        slow.go.notify_one();
+        delete.await
+    };
+    let (put, _) = futures::join!(put, delete);
+    assert_eq!(put.unwrap()["failed"], json!([]));
+    assert_eq!(house.frames(), 1);
+    let history = house.catalog.store_history(0).await.unwrap();
+    let seen: Vec<_> = history.channels.iter().map(|it| (it.from, it.destinations.len())).collect();
+    assert_eq!(seen, [(0, 1), (1, 0)]);
 }
 
 #[tokio::test]

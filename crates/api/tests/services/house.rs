@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ambient::Clock as _;
+use ambient::{Ambient, Clock as _};
 use bytes::Bytes;
 use catalog::{Catalog, MasterKey, TrailArn};
 use flate2::{Compression, write::GzEncoder};
@@ -27,7 +27,7 @@ use testkit::ManualClock;
 use trailmark_api::{
     CloudTrail, CloudTrailData, Organizations, Records, Stores, Sts, Tail, Trailmark, Trails,
     Window,
-    channels::{AuditEvents, LogSink},
+    channels::{AuditEvents, AuditSink, LogSink},
     trails::{Anywhere, Destination, DestinationProblem, Destinations},
 };
 use wire::answer::{Answer, Body, BoxError, Call, Caller, full};
@@ -56,6 +56,7 @@ pub(crate) struct House {
     pub(crate) destinations: Arc<Outside>,
     pub(crate) plane: Arc<Plane>,
     pub(crate) clock: ManualClock,
+    ambient: Ambient,
     cloudtrail: CloudTrail,
     /// The same without event data stores.
     bare: CloudTrail,
@@ -149,7 +150,8 @@ impl House {
         let bare = CloudTrail::new(Arc::clone(&lake), trails);
         let cloudtrail = bare.clone().with_stores(stores);
         let sink = Arc::new(LogSink(Arc::clone(&log)));
-        let data = CloudTrailData::new(AuditEvents { catalog: catalog.clone(), sink, ambient });
+        let events = AuditEvents { catalog: catalog.clone(), sink, ambient: ambient.clone() };
+        let data = CloudTrailData::new(events);
         let organizations = Organizations::new(catalog.clone());
         Self {
             folder,
@@ -161,6 +163,7 @@ impl House {
             destinations,
             plane,
             clock,
+            ambient,
             cloudtrail,
             bare,
             data,
@@ -171,6 +174,12 @@ impl House {
     /// Does what falls due without a call.
     pub(crate) async fn upkeep(&self) -> Result<(), BoxError> {
         self.cloudtrail.upkeep().await
+    }
+
+    /// From now on audit events go into a sink of the test's own.
+    pub(crate) fn sink_into(&mut self, sink: Arc<dyn AuditSink>) {
+        let (catalog, ambient) = (self.catalog.clone(), self.ambient.clone());
+        self.data = CloudTrailData::new(AuditEvents { catalog, sink, ambient });
     }
 
     /// Sends audit events by an account: the URI and the body of a request.
@@ -184,6 +193,7 @@ impl House {
         *call.request.uri_mut() = uri.parse().unwrap();
         call.arrival = self.clock.now();
         let response = self.data.answer(call).await.response;
+        // Errors of this protocol are named in a header.
         let code = response.headers().get("x-amzn-errortype").cloned();
         let (status, answer) = read(response).await;
         let Some(code) = code else {

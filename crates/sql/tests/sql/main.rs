@@ -8,3 +8,4 @@ mod hostile;
 mod meaning;
 mod published;
 mod records;
+mod samples;

@@ -186,36 +186,52 @@ async fn no_record_is_lost_or_doubled_by_crashes() {
     }
 }
 
+/// Log files of four days; their records' ids beside the job that imports them.
+fn old_logs(logs: &std::path::Path) -> (ImportJob, Vec<String>) {
+    let mut ids = Vec::new();
+    for day in 1..=4 {
+        let folder = logs.join(format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/11/{day:02}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in 0..3 {
+            let numbers = ids.len()..ids.len() + 5;
+            let records: Vec<_> =
+                numbers.clone().map(|it| record(day, "AKIA1", "Old", it)).collect();
+            ids.extend(numbers.map(|it| format!("Old-{it}")));
+            let name = format!("{ACCOUNT}_CloudTrail_us-east-1_202611{day:02}T0{file}00Z_x.json");
+            let text = format!(r#"{{"Records":[{}]}}"#, records.join(","));
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+    }
+    let job = ImportJob {
+        id: Uuid::from_u128(9),
+        source: Source::local(logs).unwrap(),
+        from: None,
+        until: None,
+        retried: std::collections::BTreeSet::new(),
+        tasks: 2,
+    };
+    (job, ids)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_of_one_import_bring_every_record_once() {
+    let world = World::new(1).await;
+    let logs = tempfile::tempdir().unwrap();
+    let (job, ids) = old_logs(logs.path());
+    let life = world.begin().await.unwrap();
+    let table = life.stores.table(world.store).unwrap();
+    let run = || async { import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await.unwrap() };
+    let (one, other) = tokio::join!(run(), run());
+    assert!(one || other);
+    Life::check(&life.counts(&world).await, &ids, "two runs");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_goes_on_after_a_crash_with_every_record_once() {
     for seed in 0..seeds() {
         let world = World::new(seed).await;
         let logs = tempfile::tempdir().unwrap();
-        let mut ids = Vec::new();
-        for day in 1..=4 {
-            let folder = logs
-                .path()
-                .join(format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/11/{day:02}"));
-            std::fs::create_dir_all(&folder).unwrap();
-            for file in 0..3 {
-                let numbers = ids.len()..ids.len() + 5;
-                let records: Vec<_> =
-                    numbers.clone().map(|it| record(day, "AKIA1", "Old", it)).collect();
-                ids.extend(numbers.map(|it| format!("Old-{it}")));
-                let name =
-                    format!("{ACCOUNT}_CloudTrail_us-east-1_202611{day:02}T0{file}00Z_x.json");
-                let text = format!(r#"{{"Records":[{}]}}"#, records.join(","));
-                std::fs::write(folder.join(name), text).unwrap();
-            }
-        }
-        let job = ImportJob {
-            id: Uuid::from_u128(9),
-            source: Source::local(logs.path()).unwrap(),
-            from: None,
-            until: None,
-            retried: std::collections::BTreeSet::new(),
-            tasks: 2,
-        };
+        let (job, ids) = old_logs(logs.path());
         for life in 0..4 {
             let context = format!("seed {seed}, life {life}");
             world.fate.die_after((1 + world.random.below(80)).cast_signed());
