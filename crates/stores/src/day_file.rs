@@ -79,8 +79,9 @@ impl DayFile {
     ) -> Result<Self, Error> {
         let folder = day.map_or_else(|| "null".to_owned(), label);
         let url = format!("{}/data/eventtime_day={folder}/{OURS}{name}.parquet", target.table);
-        let options =
-            ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(is_sorted)?)
+            .with_skip_arrow_metadata(true);
         let upload = target.store.upload(&url)?;
         let writer = ArrowWriter::try_new_with_options(upload, columns::arrow()?, options)?;
         Ok(Self { url, day, is_sorted, writer })
@@ -124,18 +125,23 @@ impl DayFile {
     }
 }
 
-fn properties() -> Result<WriterProperties, Error> {
+/// A file whose rows are not in order will be replaced by one whose rows are: it is written quickly.
+fn properties(is_sorted: bool) -> Result<WriterProperties, Error> {
     let path = |name: &str| ColumnPath::new(name.split('.').map(str::to_owned).collect());
     let mut builder = WriterProperties::builder()
         .set_created_by("trailmark".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(if is_sorted {
+            Compression::ZSTD(ZstdLevel::try_new(1)?)
+        } else {
+            Compression::LZ4_RAW
+        })
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_column_statistics_enabled(path("eventjson"), EnabledStatistics::None);
     for name in UNIQUE {
         builder = builder.set_column_dictionary_enabled(path(name), false);
     }
-    for name in SEARCHED {
+    for name in SEARCHED.into_iter().filter(|_| is_sorted) {
         builder = builder
             .set_column_bloom_filter_enabled(path(name), true)
             .set_column_bloom_filter_fpp(path(name), BLOOM_ERRORS)
