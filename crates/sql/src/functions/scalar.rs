@@ -6,10 +6,10 @@ use datafusion::{
     arrow::{
         array::{
             Array, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int64Array, ListArray,
-            MapArray, StringArray, StringBuilder,
+            MapArray, PrimitiveArray, StringArray, StringBuilder,
         },
         compute,
-        datatypes::{DataType, TimeUnit},
+        datatypes::{ArrowPrimitiveType, DataType, TimeUnit},
     },
     common::ScalarValue,
     error::{DataFusionError, Result},
@@ -298,6 +298,14 @@ impl Column<StringArray> {
 impl Column<Int64Array> {
     pub(super) fn get(&self, row: usize) -> Option<i64> {
         self.place(row).map(|at| self.array.value(at))
+    }
+
+    /// The whole column by one rule, which nulls escape; none for a value that all rows have.
+    pub(super) fn each<T: ArrowPrimitiveType>(
+        &self,
+        rule: impl Fn(i64) -> T::Native,
+    ) -> Option<PrimitiveArray<T>> {
+        (!self.constant).then(|| self.array.unary(rule))
     }
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeDelt
 use datafusion::{
     arrow::{
         array::{ArrayRef, Date32Array, TimestampMillisecondArray},
-        datatypes::{DataType, TimeUnit},
+        datatypes::{DataType, TimeUnit, TimestampMillisecondType},
     },
     error::Result,
 };
@@ -36,9 +36,7 @@ pub(super) const ALL: &[Scalar] = &[
         |_| Ok(DataType::Date32),
         |call| {
             let (at, zone) = (call.millis(0)?, Zone::of(&call.kind(0)));
-            instants(call, |row| {
-                Ok(at.get(row).and_then(|it| Some(zone.local(it)?.and_utc().timestamp_millis())))
-            })
+            instants(call, |row| Ok(at.get(row).map(|it| it + zone.offset(it) * SECOND)))
         },
     ),
     fixed("date_add", &[Kind::Text, Kind::Int, Kind::Time], third, |call| {
@@ -81,6 +79,12 @@ pub(super) const ALL: &[Scalar] = &[
         let (unit, at) = (call.text(0)?, call.millis(1)?);
         let zone = Zone::of(&call.kind(1));
         let once = unit.literal().and_then(Unit::read);
+        if let (Some((length, first)), Zone::Utc) = (once.and_then(Unit::period), &zone) {
+            let start = |at: i64| at.wrapping_sub(at.wrapping_sub(first).rem_euclid(length));
+            if let Some(starts) = at.each::<TimestampMillisecondType>(start) {
+                return Ok(instant_column(call, starts));
+            }
+        }
         instants(call, |row| {
             let (Some(unit), Some(at)) = (unit.get(row), at.get(row)) else { return Ok(None) };
             let read = once.or_else(|| Unit::read(unit));
@@ -226,8 +230,13 @@ fn third(args: &[DataType]) -> Result<DataType> {
 
 /// A column of dates or timestamps, as the result's type says, from milliseconds.
 fn instants(call: &Call<'_>, each: impl FnMut(usize) -> Result<Option<i64>>) -> Result<ArrayRef> {
-    let out: TimestampMillisecondArray = (0..call.rows).map(each).collect::<Result<_>>()?;
-    Ok(match call.result {
+    let out = (0..call.rows).map(each).collect::<Result<_>>()?;
+    Ok(instant_column(call, out))
+}
+
+/// Milliseconds as what the result's type says.
+fn instant_column(call: &Call<'_>, out: TimestampMillisecondArray) -> ArrayRef {
+    match call.result {
         DataType::Date32 => {
             let days: Date32Array = out
                 .iter()
@@ -239,7 +248,7 @@ fn instants(call: &Call<'_>, each: impl FnMut(usize) -> Result<Option<i64>>) -> 
             Arc::new(out.with_timezone(Arc::clone(zone)))
         }
         _ => Arc::new(out),
-    })
+    }
 }
 
 fn field(call: &Call<'_>, read: impl Fn(&NaiveDateTime) -> i64) -> Result<ArrayRef> {
@@ -357,6 +366,16 @@ impl Unit {
         }
     }
 
+    /// How long it is in milliseconds, and when one of it begins, where all are equally long at UTC.
+    fn period(self) -> Option<(i64, i64)> {
+        match self {
+            Self::Fixed(length) => Some((length, 0)),
+            // The fifth day of 1970 was a Monday.
+            Self::Days(days) => Some((days * DAY, 4 * DAY)),
+            Self::Months(_) => None,
+        }
+    }
+
     fn truncate(self, at: NaiveDateTime) -> Option<NaiveDateTime> {
         let midnight = |day: NaiveDate| day.and_hms_opt(0, 0, 0);
         match self {
@@ -400,6 +419,20 @@ fn shown(at: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_lengths_begin_when_the_calendar_says_so() {
+        for unit in ["millisecond", "second", "minute", "hour", "day", "week"] {
+            let unit = Unit::read(unit).unwrap();
+            let (length, first) = unit.period().unwrap();
+            for at in (-40 * DAY..40 * DAY).step_by(7_919_003) {
+                let by_calendar = unit.truncate(Zone::Utc.local(at).unwrap()).unwrap();
+                let by_length = at - (at - first).rem_euclid(length);
+                assert_eq!(Zone::Utc.utc(by_calendar), Some(by_length), "{unit:?} {at}");
+            }
+        }
+        assert_eq!(Unit::read("month").unwrap().period(), None);
+    }
 
     #[test]
     fn a_month_is_reached_on_its_day_or_the_last_there_is() {
