@@ -10,9 +10,11 @@ use std::{
 };
 
 use arrow_array::{
-    Array, ArrayRef, ListArray, MapArray, RecordBatch, StructArray, cast::AsArray as _,
+    Array, ArrayRef, ListArray, MapArray, RecordBatch, RecordBatchOptions, StructArray,
+    cast::AsArray as _,
 };
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::compute;
 use iceberg::spec::{
     self, ListType, MapType, NestedField, NestedFieldRef, PrimitiveType, StructType, Type,
 };
@@ -26,13 +28,16 @@ use crate::Error;
 struct Columns {
     iceberg: spec::Schema,
     arrow: SchemaRef,
+    viewed: SchemaRef,
 }
 
 static COLUMNS: LazyLock<Result<Columns, String>> = LazyLock::new(|| {
     let (iceberg, arrow) = Ids::default().row(View::Lake.columns());
     let iceberg = spec::Schema::builder().with_fields(iceberg).build();
     let iceberg = iceberg.map_err(|error| error.to_string())?;
-    Ok(Columns { iceberg, arrow: Arc::new(Schema::new(arrow)) })
+    let viewed: Fields = arrow.iter().map(|it| viewed_field(it)).collect();
+    let (arrow, viewed) = (Arc::new(Schema::new(arrow)), Arc::new(Schema::new(viewed)));
+    Ok(Columns { iceberg, arrow, viewed })
 });
 
 /// Gives field ids as Iceberg does to a new table: to all fields of a row, then within each of them.
@@ -114,6 +119,33 @@ pub(crate) fn iceberg() -> Result<&'static spec::Schema, Error> {
 /// The schema of rows, with field ids.
 pub(crate) fn arrow() -> Result<SchemaRef, Error> {
     Ok(Arc::clone(&columns()?.arrow))
+}
+
+/// The schema of rows as queries see them: texts as views, which read a dictionary's texts without
+/// copying them for each row.
+pub(crate) fn viewed() -> SchemaRef {
+    columns().map_or_else(|_| View::Lake.schema(), |it| Arc::clone(&it.viewed))
+}
+
+/// Rows of files as rows that queries see.
+///
+/// # Errors
+/// When they are not rows of files.
+pub(crate) fn as_viewed(rows: &RecordBatch) -> Result<RecordBatch, Error> {
+    let schema = rows.schema();
+    let fields: Fields = schema.fields().iter().map(|it| viewed_field(it)).collect();
+    let columns = rows.columns().iter().zip(&fields);
+    let columns = columns.map(|(column, field)| compute::cast(column, field.data_type()));
+    let columns = columns.collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
+}
+
+fn viewed_field(field: &Field) -> Field {
+    match field.data_type() {
+        DataType::Utf8 => field.clone().with_data_type(DataType::Utf8View),
+        _ => field.clone(),
+    }
 }
 
 /// The field id of a column.

@@ -37,6 +37,7 @@ mod order;
 mod provider;
 mod prune;
 mod queries;
+mod reading;
 mod results;
 mod settings;
 mod sorting;

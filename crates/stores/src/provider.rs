@@ -4,24 +4,21 @@ use std::sync::{Arc, LazyLock, atomic::Ordering};
 
 use async_trait::async_trait;
 use datafusion::{
-    arrow::datatypes::SchemaRef,
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
     catalog::{Session, TableProvider, memory::MemorySourceConfig},
     common::{DataFusionError, Result},
     datasource::{
         TableType,
         listing::PartitionedFile,
         object_store::ObjectStoreUrl,
-        physical_plan::{
-            FileGroup, FileScanConfigBuilder, ParquetSource,
-            parquet::CachedParquetFileReaderFactory,
-        },
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
         source::DataSourceExec,
     },
     logical_expr::{Expr, TableProviderFilterPushDown},
     physical_plan::{ExecutionPlan, union::UnionExec},
 };
 use logfiles::conditions;
-use tables::background;
+use tokio::task;
 use url::Url;
 use views::View;
 
@@ -31,6 +28,7 @@ use crate::{
     file::StoreFile,
     prune::{Reading, prune},
     queries::Course,
+    reading::{Files, Held},
 };
 
 /// Under this name the query engine knows where files of stores lie. Not an address.
@@ -49,19 +47,16 @@ pub(crate) struct Provider {
     course: Arc<Course>,
 }
 
-/// Keeps a file from being deleted while a plan names it.
-struct Held(#[expect(dead_code, reason = "held, not looked at")] Arc<StoreFile>);
-
 impl Provider {
     pub(crate) fn new(table: Arc<EventTable>) -> Self {
-        // The same types as in files, field ids included, so that nothing is ever cast.
-        let schema = columns::arrow().unwrap_or_else(|_| View::Lake.schema());
+        let schema = columns::viewed();
         Self { table, schema, only: None, course: Arc::default() }
     }
 
-    /// Reads some files of the table.
+    /// Reads some files of the table, as they are to be written again.
     pub(crate) fn of(table: &Arc<EventTable>, files: Vec<Arc<StoreFile>>) -> Self {
-        Self { only: Some(files.into()), ..Self::new(Arc::clone(table)) }
+        let schema = columns::arrow().unwrap_or_else(|_| View::Lake.schema());
+        Self { schema, only: Some(files.into()), ..Self::new(Arc::clone(table)) }
     }
 
     /// Counts what is read into `course`.
@@ -83,13 +78,10 @@ impl Provider {
             .as_ref()
             .ok_or_else(|| DataFusionError::Internal("no location of stores".to_owned()))?;
         let runtime = session.runtime_env();
-        let objects = self.table.target.store.objects();
-        runtime.register_object_store(url, Arc::clone(&objects));
-        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let (store, cache) = (self.table.target.store.clone(), Arc::clone(self.table.cache()));
+        runtime.register_object_store(url, store.objects());
         let source = ParquetSource::new(Arc::clone(&self.schema))
-            .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(
-                objects, cache,
-            )))
+            .with_parquet_file_reader_factory(Arc::new(Files { store, cache }))
             .with_enable_page_index(true)
             .with_pushdown_filters(true);
         let mut groups: Vec<(u64, FileGroup)> = Vec::new();
@@ -134,10 +126,19 @@ impl Provider {
         if tail.is_empty() {
             return Ok(None);
         }
-        let rows = tail.iter().map(|it| it.rows.clone()).collect();
-        let schema = Arc::clone(&self.schema);
-        let plan = MemorySourceConfig::try_new_exec(&[rows], schema, projection.cloned())?;
-        Ok(Some(plan))
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => Arc::clone(&self.schema),
+        };
+        let rows = tail.iter().map(|it| {
+            let rows = match projection {
+                Some(columns) => it.rows.project(columns)?,
+                None => it.rows.clone(),
+            };
+            columns::as_viewed(&rows).map_err(|it| DataFusionError::External(it.into()))
+        });
+        let rows: Vec<RecordBatch> = rows.collect::<Result<_>>()?;
+        Ok(Some(MemorySourceConfig::try_new_exec(&[rows], schema, None)?))
     }
 }
 
@@ -172,9 +173,9 @@ impl TableProvider for Provider {
         let wanted = conditions(filters, View::Lake);
         let (files, store) = (Arc::clone(&seen.files), self.table.target.store.clone());
         let cache = Arc::clone(self.table.cache());
-        let pruned = background::run(move || prune(&files, &wanted, &store, &cache)).await;
-        let failed = |it: crate::Error| DataFusionError::External(it.into());
-        let files = pruned.map_err(|it| failed(it.into()))?.map_err(failed)?;
+        let pruned = task::spawn_blocking(move || prune(&files, &wanted, &store, &cache)).await;
+        let pruned = pruned.map_err(|it| DataFusionError::External(it.into()))?;
+        let files = pruned.map_err(|it| DataFusionError::External(it.into()))?;
         let in_tail: usize = seen.tail.iter().map(|it| it.rows.num_rows()).sum();
         let events = files.iter().map(|it| it.rows).sum::<u64>() + in_tail as u64;
         self.course.events.fetch_add(events, Ordering::Relaxed);

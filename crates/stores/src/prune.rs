@@ -8,11 +8,9 @@ use std::sync::Arc;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use logfiles::Condition;
 use parquet::{
-    arrow::arrow_reader::{
-        ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
-    },
+    arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection},
     file::{
-        metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData},
+        metadata::{ColumnChunkMetaData, ParquetMetaData},
         page_index::column_index::ColumnIndexMetaData,
         statistics::Statistics,
     },
@@ -20,7 +18,7 @@ use parquet::{
 use tables::{Cache, Reader, Store};
 use views::Test;
 
-use crate::{Error, columns::leaf, day_file::SEARCHED, file::StoreFile};
+use crate::{Error, columns::leaf, day_file::SEARCHED, file::StoreFile, reading::footer};
 
 /// A file to read.
 #[derive(Debug)]
@@ -65,8 +63,8 @@ pub(crate) fn prune(
     }
     let mut readings = Vec::new();
     for file in files.iter().filter(|it| it.times.0 <= until && it.times.1 >= from) {
-        // Reading a footer costs more than it saves when time alone is asked for: the rows of one day
-        // are looked at by the scan itself.
+        // A footer says nothing more when time alone is asked for: the rows of one day are looked at by
+        // the scan itself.
         let mut reading =
             Reading { file: Arc::clone(file), access: None, rows: file.rows, bytes: file.bytes };
         if leaves.iter().all(|it| it.path == "eventtime") {
@@ -92,10 +90,7 @@ fn access(
         Some(reader) => Ok::<Reader, Error>(Reader::clone(reader)),
         None => Ok(reader.insert(store.open(&file.url, file.bytes)?).clone()),
     };
-    let footer = cache.footer(&file.url, || {
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        Ok::<_, Error>(ArrowReaderMetadata::load(&open()?, options)?)
-    })?;
+    let footer = footer(file, store, cache)?;
     let metadata = footer.metadata();
     let schema = metadata.file_metadata().schema_descr();
     let leaves: Vec<(usize, &Leaf<'_>)> =

@@ -22,10 +22,9 @@ use sql::{Answer, Engine, Limits, Session, text};
 use tokio::task::AbortHandle;
 use tracing::warn;
 use uuid::Uuid;
-use views::View;
 
 use crate::{
-    Error, EventStores,
+    Error, EventStores, columns,
     delivered::{Csv, ResultPlace},
     results::Results,
 };
@@ -87,7 +86,7 @@ impl Queries {
     /// Why it cannot run, as a sentence.
     pub async fn check(&self, statement: &str) -> Result<Vec<Uuid>, sql::Error> {
         let mut session = self.engine.session();
-        let nothing: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(View::Lake.schema()));
+        let nothing: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(columns::viewed()));
         session.resolver(move |name| lake_id(name).map(|_| Arc::clone(&nothing)));
         session.explain(statement).await?;
         let named = session.tables_of(statement).await?;

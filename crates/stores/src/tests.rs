@@ -1,5 +1,6 @@
 //! Tables of stores: what is pushed is found, in the tail and in files.
 
+mod alike;
 mod crash;
 mod memory_log;
 

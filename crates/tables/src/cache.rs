@@ -40,6 +40,15 @@ impl Cache {
         Self { bound, kept: Mutex::new(kept) }
     }
 
+    /// The footer of `url`, when it is kept.
+    #[must_use]
+    pub fn kept_footer(&self, url: &str) -> Option<ArrowReaderMetadata> {
+        match self.find(&Key { url: url.into(), of: None }) {
+            Some(Item::Footer(footer)) => Some(footer),
+            _ => None,
+        }
+    }
+
     /// The footer of `url`; reads it when it is not kept.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, IoSliceMut, Read},
+    ops::Range,
     os::unix::fs::FileExt as _,
     path::PathBuf,
     sync::Arc,
@@ -14,7 +15,8 @@ use parquet::{
     errors::ParquetError,
     file::reader::{ChunkReader, Length},
 };
-use tokio::runtime::Handle;
+use rustix::io::{ReadWriteFlags, preadv2};
+use tokio::{runtime::Handle, task};
 
 use crate::Error;
 
@@ -49,6 +51,32 @@ impl Reader {
         Self { source: Source::Remote { objects, key, handle: Handle::current() }, length }
     }
 
+    /// Exactly these ranges. Those of a local file come at once where memory holds them, and from a
+    /// thread that may block where it does not.
+    ///
+    /// # Errors
+    /// When the file is shorter or cannot be read.
+    pub async fn ranges(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, io::Error> {
+        match &self.source {
+            Source::Remote { objects, key, .. } => Ok(objects.get_ranges(key, &ranges).await?),
+            Source::Local(file) => {
+                let at_once: Option<Vec<Bytes>> =
+                    ranges.iter().map(|it| in_memory(file, it)).collect();
+                if let Some(found) = at_once {
+                    return Ok(found);
+                }
+                let reader = self.clone();
+                let read = move || ranges.iter().map(|it| reader.range(it)).collect();
+                task::spawn_blocking(read).await?
+            }
+        }
+    }
+
+    fn range(&self, range: &Range<u64>) -> Result<Bytes, io::Error> {
+        let length = usize::try_from(range.end.saturating_sub(range.start));
+        self.read(range.start, length.map_err(|_| io::ErrorKind::InvalidInput)?)
+    }
+
     /// Exactly `length` bytes from `start` on. Blocks.
     pub(super) fn read(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
         match &self.source {
@@ -76,6 +104,15 @@ impl Reader {
     pub fn bytes(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
         self.read(start, length)
     }
+}
+
+/// A range of a file, if no device need be asked for it.
+fn in_memory(file: &File, range: &Range<u64>) -> Option<Bytes> {
+    let length = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
+    let mut bytes = vec![0; length];
+    let mut slices = [IoSliceMut::new(&mut bytes)];
+    let read = preadv2(file, &mut slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
+    (read == length).then(|| bytes.into())
 }
 
 impl Length for Reader {
