@@ -137,6 +137,11 @@ fn properties(is_sorted: bool) -> Result<WriterProperties, Error> {
         })
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(if is_sorted {
+            EnabledStatistics::Page
+        } else {
+            EnabledStatistics::Chunk
+        })
         .set_column_statistics_enabled(path("eventjson"), EnabledStatistics::None);
     for name in UNIQUE {
         builder = builder.set_column_dictionary_enabled(path(name), false);

@@ -13,17 +13,22 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc::{self, SyncSender},
     },
 };
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use iceberg::spec::{DataFile, Operation};
 use logfiles::{FILE_MAX, FileDecoder, FileError, LogFile, Source};
 use serde::{Deserialize, Serialize};
 use tables::Change;
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    task::{JoinError, JoinHandle},
+};
 use uuid::Uuid;
 use views::View;
 
@@ -234,35 +239,38 @@ fn write(
     tasks: usize,
     begun: &mut Vec<String>,
 ) -> Result<Written, Error> {
-    let next = AtomicUsize::new(0);
-    let runtime = Handle::current();
-    let done: Vec<(Result<Written, Error>, Vec<String>)> = std::thread::scope(|scope| {
-        let work = || {
+    let (next, runtime) = (&AtomicUsize::new(0), &Handle::current());
+    let (full, taken) = mpsc::sync_channel::<DayFile>(tasks);
+    let (finished, desks) = std::thread::scope(|scope| {
+        // Syncing takes a disk's time, which the readers need not wait for.
+        let finisher = scope.spawn(move || {
             let _entered = runtime.enter();
-            let mut desk = Desk::new(target);
-            let written = desk.read(files, &next, &runtime).and_then(|()| desk.finish());
-            (written, desk.begun)
-        };
-        let threads: Vec<_> = (0..tasks).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().filter_map(|it| it.join().ok()).collect()
-    });
-    let panicked = done.len() < tasks;
-    let mut all = Written { files: Vec::new(), events: 0, news: Vec::new() };
-    let mut failed = None;
-    for (written, names) in done {
-        begun.extend(names);
-        match written {
-            Ok(written) => {
-                all.files.extend(written.files);
-                all.events += written.events;
-                all.news.extend(written.news);
+            taken.into_iter().map(DayFile::finish).collect::<Result<Vec<DataFile>, Error>>()
+        });
+        let work = |full| {
+            move || {
+                let _entered = runtime.enter();
+                let mut desk = Desk::new(target, full);
+                let read = desk.read(files, next, runtime).and_then(|()| desk.close());
+                (read, desk.begun, desk.events, desk.news)
             }
-            Err(error) => failed = Some(error),
-        }
+        };
+        let fulls = std::iter::repeat_n(full, tasks);
+        let desks: Vec<_> = fulls.map(|full| scope.spawn(work(full))).collect();
+        let desks: Vec<_> = desks.into_iter().filter_map(|it| it.join().ok()).collect();
+        (finisher.join(), desks)
+    });
+    let closed = || Error::Tables(tables::Error::Closed);
+    let mut failed = (desks.len() < tasks).then(closed);
+    let mut all = Written { files: Vec::new(), events: 0, news: Vec::new() };
+    for (read, names, events, news) in desks {
+        begun.extend(names);
+        all.events += events;
+        all.news.extend(news);
+        failed = failed.or(read.err());
     }
-    if panicked {
-        failed.get_or_insert(Error::Tables(tables::Error::Closed));
-    }
+    // When files could not be finished, readers have only seen that nobody takes them any more.
+    all.files = finished.map_err(|_| closed())??;
     failed.map_or(Ok(all), Err)
 }
 
@@ -272,19 +280,20 @@ struct Desk<'a> {
     decoder: FileDecoder,
     /// The files being written, the one used last at the end.
     open: Vec<(Option<i32>, DayFile)>,
-    files: Vec<DataFile>,
+    /// Takes files to which nothing more is to be added.
+    full: SyncSender<DayFile>,
     begun: Vec<String>,
     events: u64,
     news: Vec<FileNews>,
 }
 
 impl<'a> Desk<'a> {
-    fn new(target: &'a Target) -> Self {
+    fn new(target: &'a Target, full: SyncSender<DayFile>) -> Self {
         Self {
             target,
             decoder: FileDecoder::new(View::Lake),
             open: Vec::new(),
-            files: Vec::new(),
+            full,
             begun: Vec::new(),
             events: 0,
             news: Vec::new(),
@@ -297,25 +306,31 @@ impl<'a> Desk<'a> {
         next: &AtomicUsize,
         runtime: &Handle,
     ) -> Result<(), Error> {
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Some(failure) = self.read_one(file, runtime)? {
+        // The next file is fetched while one is decoded.
+        let begin = || {
+            let file = files.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Some((file, fetch(file, runtime)))
+        };
+        let mut coming = begin();
+        while let Some((file, bytes)) = coming {
+            coming = begin();
+            if let Some(failure) = self.take(runtime.block_on(bytes))? {
                 self.news.push(FileNews { name: file.name().to_owned(), failure: Some(failure) });
             }
         }
         Ok(())
     }
 
-    fn read_one(&mut self, file: &LogFile, runtime: &Handle) -> Result<Option<FileFailure>, Error> {
-        if file.bytes() > FILE_MAX {
-            let reason = format!("The file has more than {FILE_MAX} bytes.");
-            return Ok(Some(FileFailure { code: "FileTooLarge", reason }));
-        }
-        let bytes = match runtime.block_on(file.get()) {
+    fn take(
+        &mut self,
+        bytes: Result<Result<Bytes, FileFailure>, JoinError>,
+    ) -> Result<Option<FileFailure>, Error> {
+        let bytes = match bytes.map_err(|_| tables::Error::Closed)? {
             Ok(bytes) => bytes,
-            Err(error) => return Ok(Some(unreadable(&error))),
+            Err(failure) => return Ok(Some(failure)),
         };
-        let Self { decoder, open, files, begun, target, .. } = self;
-        let mut shelf = Shelf { target, open, files, begun };
+        let Self { decoder, open, full, begun, target, .. } = self;
+        let mut shelf = Shelf { target, open, full, begun };
         match decoder.read(&bytes, |rows| shelf.file(&rows)) {
             Ok(rows) => {
                 self.events += rows;
@@ -328,23 +343,32 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn finish(&mut self) -> Result<Written, Error> {
-        for (_, file) in self.open.drain(..) {
-            self.files.push(file.finish()?);
-        }
-        Ok(Written {
-            files: std::mem::take(&mut self.files),
-            events: self.events,
-            news: std::mem::take(&mut self.news),
-        })
+    fn close(&mut self) -> Result<(), Error> {
+        self.open.drain(..).try_for_each(|(_, file)| hand_over(&self.full, file))
     }
+}
+
+/// Reads a file in the background.
+fn fetch(file: &LogFile, runtime: &Handle) -> JoinHandle<Result<Bytes, FileFailure>> {
+    let file = file.clone();
+    runtime.spawn(async move {
+        if file.bytes() > FILE_MAX {
+            let reason = format!("The file has more than {FILE_MAX} bytes.");
+            return Err(FileFailure { code: "FileTooLarge", reason });
+        }
+        file.get().await.map_err(|it| unreadable(&it))
+    })
+}
+
+fn hand_over(full: &SyncSender<DayFile>, file: DayFile) -> Result<(), Error> {
+    full.send(file).map_err(|_| Error::Tables(tables::Error::Closed))
 }
 
 /// Where rows go.
 struct Shelf<'a> {
     target: &'a Target,
     open: &'a mut Vec<(Option<i32>, DayFile)>,
-    files: &'a mut Vec<DataFile>,
+    full: &'a SyncSender<DayFile>,
     begun: &'a mut Vec<String>,
 }
 
@@ -371,7 +395,7 @@ impl Shelf<'_> {
             Some(at) => self.open.remove(at),
             None => {
                 if self.open.len() >= OPEN_DAYS {
-                    self.files.push(self.open.remove(0).1.finish()?);
+                    hand_over(self.full, self.open.remove(0).1)?;
                 }
                 let file = self.target.create(day, false)?;
                 self.begun.push(file.url().to_owned());
