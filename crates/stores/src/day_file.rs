@@ -13,7 +13,7 @@ use arrow_array::RecordBatch;
 use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, Struct};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
-    basic::{Compression, ZstdLevel},
+    basic::{Compression, Encoding, ZstdLevel},
     file::properties::{EnabledStatistics, WriterProperties},
     schema::types::ColumnPath,
 };
@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::{Error, columns, file::SORT_ORDER_ID};
 
-/// Rows of a row group at most.
-pub(crate) const GROUP_ROWS: usize = 32 << 10;
+/// Rows of a row group, about.
+const GROUP_ROWS: u64 = 32 << 10;
 /// Rows of a page at most, where its bytes do not end it earlier.
 const PAGE_ROWS: usize = 4 << 10;
 /// How many absent values of a hundred a Bloom filter takes for present.
@@ -41,6 +41,36 @@ pub(crate) const SEARCHED: [&str; 8] = [
 ];
 /// Columns whose values hardly ever repeat.
 const UNIQUE: [&str; 3] = ["eventid", "requestid", "eventjson"];
+
+/// In which order rows come to a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RowOrder {
+    /// In none. The file will be replaced by one whose rows are in order: it is written quickly.
+    Any,
+    /// In the table's order.
+    Sorted {
+        /// How many rows there will be.
+        rows: u64,
+    },
+}
+
+impl RowOrder {
+    const fn is_sorted(self) -> bool {
+        matches!(self, Self::Sorted { .. })
+    }
+
+    /// Rows of a row group: the groups of a file are of one size, so that none is a small rest.
+    fn group_rows(self) -> usize {
+        let rows = match self {
+            Self::Any => GROUP_ROWS,
+            Self::Sorted { rows } => {
+                let groups = (rows + GROUP_ROWS / 2) / GROUP_ROWS;
+                rows.div_ceil(groups.max(1)).max(1)
+            }
+        };
+        usize::try_from(rows).unwrap_or(usize::MAX)
+    }
+}
 
 /// A data file in the making. Dropped before [`DayFile::finish`] it leaves nothing that anyone reads.
 /// Blocks; needs a Tokio runtime.
@@ -65,8 +95,8 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be begun.
-    pub(crate) fn create(&self, day: Option<i32>, is_sorted: bool) -> Result<DayFile, Error> {
-        DayFile::create(self, day, is_sorted, self.random.uuid())
+    pub(crate) fn create(&self, day: Option<i32>, order: RowOrder) -> Result<DayFile, Error> {
+        DayFile::create(self, day, order, self.random.uuid())
     }
 }
 
@@ -74,17 +104,17 @@ impl DayFile {
     fn create(
         target: &Target,
         day: Option<i32>,
-        is_sorted: bool,
+        order: RowOrder,
         name: Uuid,
     ) -> Result<Self, Error> {
         let folder = day.map_or_else(|| "null".to_owned(), label);
         let url = format!("{}/data/eventtime_day={folder}/{OURS}{name}.parquet", target.table);
         let options = ArrowWriterOptions::new()
-            .with_properties(properties(is_sorted)?)
+            .with_properties(properties(order)?)
             .with_skip_arrow_metadata(true);
         let upload = target.store.upload(&url)?;
         let writer = ArrowWriter::try_new_with_options(upload, columns::arrow()?, options)?;
-        Ok(Self { url, day, is_sorted, writer })
+        Ok(Self { url, day, is_sorted: order.is_sorted(), writer })
     }
 
     /// Where it will lie.
@@ -125,8 +155,8 @@ impl DayFile {
     }
 }
 
-/// A file whose rows are not in order will be replaced by one whose rows are: it is written quickly.
-fn properties(is_sorted: bool) -> Result<WriterProperties, Error> {
+fn properties(order: RowOrder) -> Result<WriterProperties, Error> {
+    let (is_sorted, group_rows) = (order.is_sorted(), order.group_rows());
     let path = |name: &str| ColumnPath::new(name.split('.').map(str::to_owned).collect());
     let mut builder = WriterProperties::builder()
         .set_created_by("trailmark".to_owned())
@@ -135,14 +165,17 @@ fn properties(is_sorted: bool) -> Result<WriterProperties, Error> {
         } else {
             Compression::LZ4_RAW
         })
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_row_count(Some(group_rows))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(if is_sorted {
             EnabledStatistics::Page
         } else {
             EnabledStatistics::Chunk
         })
-        .set_column_statistics_enabled(path("eventjson"), EnabledStatistics::None);
+        .set_column_statistics_enabled(path("eventjson"), EnabledStatistics::None)
+        // A dictionary of times would be as large as the times, and be read whole for a single page.
+        .set_column_dictionary_enabled(path("eventtime"), false)
+        .set_column_encoding(path("eventtime"), Encoding::DELTA_BINARY_PACKED);
     for name in UNIQUE {
         builder = builder.set_column_dictionary_enabled(path(name), false);
     }
@@ -150,7 +183,7 @@ fn properties(is_sorted: bool) -> Result<WriterProperties, Error> {
         builder = builder
             .set_column_bloom_filter_enabled(path(name), true)
             .set_column_bloom_filter_fpp(path(name), BLOOM_ERRORS)
-            .set_column_bloom_filter_max_ndv(path(name), GROUP_ROWS as u64);
+            .set_column_bloom_filter_max_ndv(path(name), group_rows as u64);
     }
     Ok(builder.build())
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, columns,
-    day_file::Target,
+    day_file::{RowOrder, Target},
     file::{SORT_ORDER_ID, SORTED_BY, StoreFile},
     order::order,
     provider::Provider,
@@ -363,7 +363,7 @@ fn write_sorted(
 ) -> Result<Vec<DataFile>, Error> {
     let mut files = Vec::new();
     for day in order(batches)? {
-        let mut file = target.create(day.day, true)?;
+        let mut file = target.create(day.day, RowOrder::Sorted { rows: day.count() })?;
         begun.push(file.url().to_owned());
         for rows in day.gather(batches) {
             file.write(&rows?)?;

@@ -35,7 +35,7 @@ use views::View;
 use crate::{
     Error, EventTable,
     columns::labelled,
-    day_file::{DayFile, Target},
+    day_file::{DayFile, RowOrder, Target},
     order::days,
 };
 
@@ -397,7 +397,7 @@ impl Shelf<'_> {
                 if self.open.len() >= OPEN_DAYS {
                     hand_over(self.full, self.open.remove(0).1)?;
                 }
-                let file = self.target.create(day, false)?;
+                let file = self.target.create(day, RowOrder::Any)?;
                 self.begun.push(file.url().to_owned());
                 (day, file)
             }

@@ -72,6 +72,11 @@ pub(crate) fn order(batches: &[RecordBatch]) -> Result<Vec<Day>, Error> {
 }
 
 impl Day {
+    /// How many rows.
+    pub(crate) fn count(&self) -> u64 {
+        self.places.len() as u64
+    }
+
     /// The rows, some at a time.
     pub(crate) fn gather<'a>(
         &'a self,

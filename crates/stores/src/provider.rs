@@ -83,6 +83,8 @@ impl Provider {
         let source = ParquetSource::new(Arc::clone(&self.schema))
             .with_parquet_file_reader_factory(Arc::new(Files { store, cache }))
             .with_enable_page_index(true)
+            // We have asked the Bloom filters that we keep.
+            .with_bloom_filter_on_read(false)
             .with_pushdown_filters(true);
         let mut groups: Vec<(u64, FileGroup)> = Vec::new();
         groups.resize_with(session.config().target_partitions().max(1), Default::default);

@@ -17,6 +17,7 @@ use iceberg::spec::DataFile;
 
 use crate::{
     Error, EventTable, Settings,
+    day_file::RowOrder,
     file::{SORTED_BY, StoreFile},
     provider::Provider,
 };
@@ -32,6 +33,7 @@ pub(crate) async fn sorted(
 ) -> Result<Vec<DataFile>, Error> {
     let Some(first) = files.first() else { return Ok(Vec::new()) };
     let day = first.day;
+    let order = RowOrder::Sorted { rows: files.iter().map(|it| it.rows).sum() };
     let context = context(settings.sort_bytes)?;
     let rows: DataFrame = context.read_table(Arc::new(Provider::of(table, files)))?;
     let rows = rows.sort(SORTED_BY.iter().map(|path| ascending(path)).collect())?;
@@ -39,7 +41,7 @@ pub(crate) async fn sorted(
     let target = table.target.clone();
     let work = move |begun: &mut Vec<String>| {
         let runtime = tokio::runtime::Handle::current();
-        let mut file = target.create(day, true)?;
+        let mut file = target.create(day, order)?;
         begun.push(file.url().to_owned());
         while let Some(batch) = runtime.block_on(rows.try_next())? {
             file.write(&batch)?;
