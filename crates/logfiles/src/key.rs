@@ -6,7 +6,9 @@
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 /// Columns that are left out of `*`: what Athena tables take from the key, and Athena's own.
-pub const HIDDEN: [&str; 11] = [
+///
+/// Beside the names of the User Guide's tables those of AWS's Security Analytics Bootstrap.
+pub const HIDDEN: [&str; 14] = [
     "$path",
     "$file_size",
     "$file_modified_time",
@@ -18,6 +20,9 @@ pub const HIDDEN: [&str; 11] = [
     "timestamp",
     "dt",
     "date",
+    "account_partition",
+    "region_partition",
+    "date_partition",
 ];
 
 /// What is known of an object, or of all objects below a folder.
@@ -85,12 +90,12 @@ impl Facts {
             Some([year.as_str(), month, day].join(between))
         };
         match column {
-            "account" => self.account.clone(),
-            "region" => self.region.clone(),
+            "account" | "account_partition" => self.account.clone(),
+            "region" | "region_partition" => self.region.clone(),
             "year" => self.year.clone(),
             "month" => self.month.clone(),
             "day" => self.day.clone(),
-            "timestamp" => date("/"),
+            "timestamp" | "date_partition" => date("/"),
             "dt" | "date" => date("-"),
             _ => None,
         }

@@ -160,6 +160,8 @@ async fn files_that_cannot_hold_what_is_wanted_are_not_read() {
         ("timestamp BETWEEN '2026/03/01' AND '2026/03/05'", 8, 8),
         ("\"date\" = '2026-03-20'", 4, 4),
         ("dt >= '2026-03-05'", 8, 8),
+        ("date_partition >= '2026/03/05' AND account_partition IN ('222222222222')", 4, 4),
+        ("region_partition = 'eu-west-1' AND date_partition = '2026/03/05'", 2, 2),
         ("year || month || day >= '20260305'", 8, 12),
         ("eventtime >= '2026-03-05T00:00:00Z' AND eventtime < '2026-03-06'", 4, 4),
         // Letter by letter a blank stands before the T of every time of the day.
