@@ -11,12 +11,28 @@ use sqlx::{Any, Row as _, Transaction, any::AnyRow};
 use crate::{Catalog, DELIVERY_CURSOR, DeliveryStatus, Error, trail::keep_status};
 
 /// What a file is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum FileKind {
+    /// A backfill digest file: it names log files that came after the digest of their hour.
+    Backfill,
     /// A digest file.
     Digest,
     /// A log file.
     Log,
+}
+
+impl FileKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backfill => "backfill",
+            Self::Digest => "digest",
+            Self::Log => "log",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Backfill, Self::Digest, Self::Log].into_iter().find(|it| it.as_str() == word)
+    }
 }
 
 /// A file that was decided on: where it goes, what it holds, how far it has come.
@@ -191,10 +207,7 @@ async fn plan(tx: &mut Transaction<'_, Any>, file: &DeliveryFile) -> Result<(), 
     .bind(&file.account)
     .bind(&file.region)
     .bind(&file.family)
-    .bind(match file.kind {
-        FileKind::Digest => "digest",
-        FileKind::Log => "log",
-    })
+    .bind(file.kind.as_str())
     .bind(&file.bucket)
     .bind(&file.key)
     .bind(&file.kms_key)
@@ -234,11 +247,8 @@ async fn keep(tx: &mut Transaction<'_, Any>, stream: &DeliveryStream) -> Result<
 fn file(row: &AnyRow) -> Result<DeliveryFile, Error> {
     let kind: String = row.try_get("kind")?;
     let key: String = row.try_get("key")?;
-    let kind = match kind.as_str() {
-        "digest" => FileKind::Digest,
-        "log" => FileKind::Log,
-        _ => return Err(Error::Damaged { what: "kind", of: key }),
-    };
+    let kind = FileKind::from_word(&kind)
+        .ok_or_else(|| Error::Damaged { what: "kind", of: key.clone() })?;
     Ok(DeliveryFile {
         sequence: unsigned(row, "sequence")?,
         trail: row.try_get("trail")?,

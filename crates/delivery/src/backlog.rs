@@ -58,6 +58,8 @@ pub(crate) struct Backlog {
     pub(crate) streams: BTreeMap<StreamId, Stream>,
     /// Files that no bucket has taken, or no digest has named, by sequence.
     pub(crate) files: BTreeMap<u64, DeliveryFile>,
+    /// Log files that no digest has named and one has to, by trail, account and region.
+    undigested: BTreeMap<(String, String, String), BTreeSet<u64>>,
     pub(crate) next_sequence: u64,
     pub(crate) statuses: Statuses,
     /// Bytes that wait for the buckets of each account's trails.
@@ -69,6 +71,7 @@ impl Backlog {
         let mut backlog = Self {
             streams: BTreeMap::new(),
             files: BTreeMap::new(),
+            undigested: BTreeMap::new(),
             next_sequence: 0,
             statuses: Statuses::new(),
             waiting: BTreeMap::new(),
@@ -99,7 +102,22 @@ impl Backlog {
             status.waiting_bytes += file.bytes;
             *self.waiting.entry(owner(&file.trail).to_owned()).or_default() += file.bytes;
         }
+        if file.kind == FileKind::Log && file.validated {
+            self.undigested.entry(place(&file)).or_default().insert(file.sequence);
+        }
         self.files.insert(file.sequence, file);
+    }
+
+    /// A digest names the file: nobody asks for it any more.
+    pub(crate) fn settle(&mut self, sequence: u64) {
+        let Some(file) = self.files.remove(&sequence) else { return };
+        let place = place(&file);
+        if let Some(undigested) = self.undigested.get_mut(&place) {
+            undigested.remove(&sequence);
+            if undigested.is_empty() {
+                self.undigested.remove(&place);
+            }
+        }
     }
 
     /// A bucket has taken the file. Whether it is settled with that: no digest has to name it.
@@ -112,7 +130,7 @@ impl Backlog {
         if let Some(waiting) = self.waiting.get_mut(owner(&file.trail)) {
             *waiting = waiting.saturating_sub(file.bytes);
         }
-        let settled = file.kind == FileKind::Digest || !file.validated;
+        let settled = file.kind != FileKind::Log || !file.validated;
         if settled {
             self.files.remove(&sequence);
         }
@@ -130,18 +148,11 @@ impl Backlog {
         self.waiting.get(owner(trail)).copied().unwrap_or_default()
     }
 
-    /// Log files of a chain that no digest names yet.
-    pub(crate) fn undigested<'a>(
-        &'a self,
-        id: &'a StreamId,
-    ) -> impl Iterator<Item = &'a DeliveryFile> {
-        self.files.values().filter(|it| {
-            it.kind == FileKind::Log
-                && it.validated
-                && it.trail == id.trail
-                && it.account == id.account.as_str()
-                && it.region == id.region
-        })
+    /// Log files of a chain that no digest names yet, in the order of decision.
+    pub(crate) fn undigested(&self, id: &StreamId) -> impl Iterator<Item = &DeliveryFile> {
+        let place = (id.trail.clone(), id.account.to_string(), id.region.clone());
+        let sequences = self.undigested.get(&place).into_iter().flatten();
+        sequences.filter_map(|it| self.files.get(it))
     }
 
     /// The first position that only memory knows of.
@@ -153,6 +164,11 @@ impl Backlog {
     pub(crate) fn open_bytes(&self) -> usize {
         self.streams.values().flat_map(|it| &it.open).map(Open::bytes).sum()
     }
+}
+
+/// Which chain of digests names the log file.
+fn place(file: &DeliveryFile) -> (String, String, String) {
+    (file.trail.clone(), file.account.clone(), file.region.clone())
 }
 
 /// The account in a trail's ARN, whose quota its files count against.

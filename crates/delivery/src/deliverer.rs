@@ -8,7 +8,7 @@ mod sending;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use catalog::delivery::DeliveryCommit;
+use catalog::delivery::{DeliveryCommit, DeliveryFile};
 use integrity::digest::Stamp;
 use jiff::Timestamp;
 use log::Position;
@@ -302,6 +302,11 @@ impl Deliverer {
 
     pub(crate) fn signers(&self) -> &dyn Signers {
         self.components.signers.as_ref()
+    }
+
+    /// Whether another object stands in the place of the file, which waits aside.
+    pub(crate) fn is_aside(&self, file: &DeliveryFile) -> bool {
+        self.lanes.is_aside(file.sequence)
     }
 
     pub(crate) fn checkpoint(&self) -> Option<String> {

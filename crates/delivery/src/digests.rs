@@ -1,4 +1,7 @@
 //! Digests: which chains there are, which hour is due, which log files it names.
+//!
+//! A log file that its bucket takes only after the digest of its hour was made is named by a backfill
+//! digest of that hour, once the bucket has taken all files of that hour.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,6 +35,11 @@ pub(crate) async fn plan(deliverer: &mut Deliverer) -> Result<(), Error> {
         .collect();
     for id in chains {
         while let Some(due) = due(deliverer, &id, &current, now) {
+            if !make(deliverer, &id, due, now).await? {
+                break;
+            }
+        }
+        while let Some(due) = late(deliverer, &id, &current) {
             if !make(deliverer, &id, due, now).await? {
                 break;
             }
@@ -103,8 +111,28 @@ async fn start_chains(
 struct Due {
     chain: ChainState,
     window: Window,
-    /// Whether the chain ends with it.
-    last: bool,
+    kind: DueKind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum DueKind {
+    Backfill,
+    Regular,
+    /// The chain ends with it.
+    Last,
+}
+
+impl Due {
+    /// Whether it names the file, once that is delivered.
+    fn names(&self, id: &StreamId, file: &DeliveryFile) -> bool {
+        match self.kind {
+            DueKind::Backfill => self.chain.late(id, planned(file)) == Some(self.window),
+            DueKind::Regular => {
+                planned(file) < self.window.end && self.chain.late(id, planned(file)).is_none()
+            }
+            DueKind::Last => true,
+        }
+    }
 }
 
 /// The next digest of the chain, if it is due.
@@ -121,12 +149,12 @@ fn due(deliverer: &Deliverer, id: &StreamId, current: &Current, now: Stamp) -> O
     let rules = chain.chain(id);
     let patience = deliverer.settings().digest_patience();
     if let Some(window) = rules.due(now) {
-        let waits = deliverer
-            .backlog
-            .undigested(id)
-            .any(|it| it.delivered_ms.is_none() && planned(it) < window.end);
+        let due = Due { chain, window, kind: DueKind::Regular };
+        let mut undigested = deliverer.backlog.undigested(id);
+        let waits = undigested
+            .any(|it| it.delivered_ms.is_none() && !deliverer.is_aside(it) && due.names(id, it));
         let is_due = !waits || now >= window.end.plus_seconds(patience);
-        return is_due.then_some(Due { chain, window, last: false });
+        return is_due.then_some(due);
     }
     if goes_on {
         return None;
@@ -138,7 +166,31 @@ fn due(deliverer: &Deliverer, id: &StreamId, current: &Current, now: Stamp) -> O
     let is_open = streams.any(|(_, it)| it.held_from().is_some());
     let waits = deliverer.backlog.undigested(id).any(|it| it.delivered_ms.is_none());
     let window = rules.last(now)?;
-    (!is_open && !waits).then_some(Due { chain, window, last: true })
+    (!is_open && !waits).then_some(Due { chain, window, kind: DueKind::Last })
+}
+
+/// The next backfill digest of the chain, if it is due.
+fn late(deliverer: &Deliverer, id: &StreamId, current: &Current) -> Option<Due> {
+    let stream = deliverer.backlog.streams.get(id)?;
+    let mut chain = stream.chain.clone().filter(|it| it.ended.is_none())?;
+    if let Some((version, Some(run))) = current.get(&id.trail)
+        && *run == chain.run
+    {
+        chain.follow(version);
+    }
+    let undigested = deliverer.backlog.undigested(id).filter(|it| !deliverer.is_aside(it));
+    let late = undigested.filter_map(|it| Some((chain.late(id, planned(it))?, it.delivered_ms)));
+    // The oldest hour first, and no hour before all of it is there: the chain only goes forward.
+    let oldest = late.fold(None, |oldest: Option<(Window, bool)>, (window, delivered)| {
+        let whole = delivered.is_some();
+        match oldest {
+            Some((other, _)) if other.end < window.end => oldest,
+            Some((other, others)) if other.end == window.end => Some((other, others && whole)),
+            Some(_) | None => Some((window, whole)),
+        }
+    });
+    let (window, whole) = oldest?;
+    whole.then_some(Due { chain, window, kind: DueKind::Backfill })
 }
 
 /// Makes a digest and decides on it. Whether it could be signed; if not, it is tried again.
@@ -148,20 +200,24 @@ async fn make(
     due: Due,
     now: Stamp,
 ) -> Result<bool, Error> {
-    let Due { mut chain, window, last } = due;
     let named: Vec<&DeliveryFile> = deliverer
         .backlog
         .undigested(id)
-        .filter(|it| it.delivered_ms.is_some() && (last || planned(it) < window.end))
+        .filter(|it| it.delivered_ms.is_some() && due.names(id, it))
         .collect();
     let settled: Vec<u64> = named.iter().map(|it| it.sequence).collect();
     let log_files = named.into_iter().map(log_file).collect();
+    let Due { mut chain, window, kind } = due;
     let checkpoint = deliverer.checkpoint();
+    let (rules, generated) = match kind {
+        DueKind::Backfill => (chain.backfill_chain(id), Some(now)),
+        DueKind::Regular | DueKind::Last => (chain.chain(id), None),
+    };
     let sealed = async {
         let signer = deliverer.signers().signer(&id.region, window.end.max(now)).await?;
         let fingerprint = signer.public_key().fingerprint().clone();
-        let digest = chain.chain(id).draft(window, log_files, fingerprint, checkpoint);
-        digest.seal(signer.as_ref(), None).await.map(|sealed| (digest, sealed))
+        let digest = rules.draft(window, log_files, fingerprint, checkpoint);
+        digest.seal(signer.as_ref(), generated).await.map(|sealed| (digest, sealed))
     };
     let (digest, sealed) = match sealed.await {
         Ok(sealed) => sealed,
@@ -181,7 +237,10 @@ async fn make(
         account: id.account.to_string(),
         region: id.region.clone(),
         family: id.family.as_str().to_owned(),
-        kind: FileKind::Digest,
+        kind: match kind {
+            DueKind::Backfill => FileKind::Backfill,
+            DueKind::Regular | DueKind::Last => FileKind::Digest,
+        },
         bucket: sealed.link.bucket.clone(),
         key: sealed.key,
         kms_key: chain.kms_key.clone(),
@@ -201,10 +260,13 @@ async fn make(
     let body = sealed.body;
     let write = move || spool.write(sequence, &body).and_then(|()| spool.sync());
     spawn_blocking(write).await.map_err(|_| Error::Stopping)??;
-    chain.link(sealed.link);
-    chain.ended = last.then_some(window.end);
+    match kind {
+        DueKind::Backfill => chain.link_backfill(sealed.link),
+        DueKind::Regular | DueKind::Last => chain.link(sealed.link),
+    }
+    chain.ended = (kind == DueKind::Last).then_some(window.end);
     for sequence in &settled {
-        deliverer.backlog.files.remove(sequence);
+        deliverer.backlog.settle(*sequence);
     }
     let stream = deliverer.backlog.streams.entry(id.clone()).or_default();
     stream.chain = Some(chain);

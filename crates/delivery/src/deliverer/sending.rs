@@ -103,11 +103,11 @@ impl Deliverer {
                         status.latest_delivery_error = code;
                     }
                 }
-                FileKind::Digest if success => {
+                FileKind::Backfill | FileKind::Digest if success => {
                     status.latest_digest_delivery = Some(now);
                     status.latest_digest_delivery_error.take_if(|_| !is_contradicted);
                 }
-                FileKind::Digest => {
+                FileKind::Backfill | FileKind::Digest => {
                     if code.is_some() {
                         status.latest_digest_delivery_error = code;
                     }

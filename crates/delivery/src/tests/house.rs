@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -70,6 +73,8 @@ pub(super) enum Mood {
     Hangs,
     /// Takes the object, and never says so.
     TakesAndHangs,
+    /// Of several writes at once the last is done first.
+    Uneven,
 }
 
 /// A bucket with moods.
@@ -78,6 +83,7 @@ pub(super) struct Bucket {
     pub(super) objects: InMemory,
     mood: Mutex<Mood>,
     pub(super) puts: Mutex<Vec<String>>,
+    asked: AtomicU32,
 }
 
 impl Bucket {
@@ -149,6 +155,12 @@ impl ObjectStore for Moody {
                 self.0.objects.put_opts(key, bytes, options).await?;
                 return futures::future::pending().await;
             }
+            Mood::Uneven => {
+                let asked = self.0.asked.fetch_add(1, Ordering::Relaxed);
+                for _ in 0..100 - asked % 8 * 10 {
+                    tokio::task::yield_now().await;
+                }
+            }
         }
         self.0.puts.lock().unwrap().push(key.to_string());
         self.0.objects.put_opts(key, bytes, options).await
@@ -207,7 +219,7 @@ impl AllBuckets {
         let mut buckets = self.buckets.lock().unwrap();
         let new = || {
             let (objects, mood) = (InMemory::new(), Mutex::new(Mood::Well));
-            Arc::new(Bucket { objects, mood, puts: Mutex::default() })
+            Arc::new(Bucket { objects, mood, puts: Mutex::default(), asked: AtomicU32::new(0) })
         };
         Arc::clone(buckets.entry(name.to_owned()).or_insert_with(new))
     }

@@ -2,7 +2,8 @@
 //!
 //! AWS's rules: a chain starts when logging or validation is turned on, with a digest for the hour
 //! before; each further one ends a whole number of hours after that instant; a last one ends when
-//! logging stops. Whoever starts again starts a new chain.
+//! logging stops. Whoever starts again starts a new chain. Log files that come after the digest of
+//! their hour was made are in a backfill digest of that hour, which stands in a chain of its own.
 
 use super::{
     ChainId, DigestFile, DigestName, Fingerprint, LogFile, Root, SHA_256, SHA256_WITH_RSA, Stamp,
@@ -77,6 +78,14 @@ impl Chain {
         // A clock that went backwards must not give windows that overlap: only ever forward.
         let passed = start.seconds_since(self.started).div_euclid(HOUR);
         Window { start, end: self.started.plus_seconds((passed + 1) * HOUR) }
+    }
+
+    /// The whole hour of the chain that `instant` lies in, also of one that is past; the first window
+    /// for whatever is older.
+    pub fn window_of(&self, instant: Stamp) -> Window {
+        let passed = instant.seconds_since(self.started).div_euclid(HOUR).max(-1);
+        let end = self.started.plus_seconds((passed + 1) * HOUR);
+        Window { start: end.plus_seconds(-HOUR), end }
     }
 
     /// The digest of `window`, unsigned. `log_files` are all that were delivered since the previous
