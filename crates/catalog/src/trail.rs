@@ -85,7 +85,7 @@ pub struct TrailSettings {
     pub kms_key_id: Option<String>,
     /// The id of the organization, such as `o-exampleorgid`, for an organization trail.
     pub organization: Option<String>,
-    /// Whether events that the trail's own deliveries cause are delivered too.
+    /// Whether events that deliveries into the trail's bucket cause are delivered too.
     pub recursive_logging: bool,
 }
 

@@ -88,7 +88,7 @@ impl Deliverer {
             settings,
             cores: std::thread::available_parallelism().map_or(1, usize::from).min(CUT_MAX),
             versions,
-            reader: Reader::new(cursor, known),
+            reader: Reader::new(cursor, known, Arc::clone(&components.writers)),
             backlog,
             lanes,
             spool,

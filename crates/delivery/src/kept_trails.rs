@@ -123,6 +123,7 @@ impl KeptTrails {
             organization,
             kms_key: settings.kms_key_id,
             sns_topic,
+            recursive_logging: settings.recursive_logging,
         })
     }
 }

@@ -35,7 +35,7 @@ mod spool;
 mod status;
 mod trail;
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use ambient::Ambient;
 use catalog::Catalog;
@@ -73,6 +73,9 @@ pub struct Components {
     pub signers: Arc<dyn Signers>,
     /// Which trails there are.
     pub trails: Arc<dyn Trails>,
+    /// Ids of the access keys that deliveries write with. What they write may come past the door, and
+    /// so back to us as a record.
+    pub writers: Arc<BTreeSet<String>>,
 }
 
 /// Follows the Merkle tree of the log.

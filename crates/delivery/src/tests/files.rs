@@ -1,12 +1,12 @@
 //! Log files: where they lie, what they hold, when they come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use integrity::digest::LogFileName;
 use object_store::{Attribute, ObjectStore as _, ObjectStoreExt as _, path::Path};
 use record::AccountId;
 
-use super::house::{House, MINUTE, SECOND, only};
+use super::house::{ACCOUNT, House, MINUTE, SECOND, only};
 use crate::{Organization, Settings};
 
 fn log_files(keys: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -225,4 +225,43 @@ async fn a_trail_that_comes_while_nothing_happens_gets_what_happens_next() {
     }
     assert_eq!(bucket.records().await, [expected]);
     running.abort();
+}
+
+#[tokio::test]
+async fn a_delivery_that_passes_the_door_does_not_feed_the_trail_that_made_it() {
+    let mut house = House::new().await;
+    let objects = r#"{"AdvancedEventSelectors":[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},{"Field":"resources.type","Equals":["AWS::S3::Object"]}]}]}"#;
+    for (name, bucket, recursive_logging) in
+        [("own", "logs", true), ("beside", "logs", true), ("deaf", "logs", false)]
+    {
+        let mut trail = house.trail(name);
+        trail.selectors = serde_json::from_str(objects).unwrap();
+        trail.bucket = bucket.to_owned();
+        trail.prefix = Some(name.to_owned());
+        trail.recursive_logging = recursive_logging;
+        house.publish(trail);
+    }
+    let key = "own/AWSLogs/123456789012/CloudTrail/us-east-1/2026/03/01/x.json.gz";
+    for (access_key, key) in [
+        ("AKIADELIVERY", key),
+        // Somebody who only says so.
+        ("AKIASOMEBODY", key),
+        ("AKIADELIVERY", "own/report.csv"),
+    ] {
+        let body = format!(
+            r#"{{"eventVersion":"1.11","eventTime":"2026-03-01T10:01:31Z","eventSource":"s3.amazonaws.com","eventName":"PutObject","awsRegion":"us-east-1","userIdentity":{{"type":"IAMUser","accessKeyId":"{access_key}"}},"readOnly":false,"managementEvent":false,"eventCategory":"Data","resources":[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::logs/{key}"}}]}}"#
+        );
+        house.append("us-east-1", ACCOUNT, body).await;
+    }
+    house.pass(2, MINUTE).await;
+    let mut counts = BTreeMap::new();
+    for (key, body) in house.buckets.bucket("logs").files().await {
+        if !key.contains("-Digest/") {
+            let text = String::from_utf8(body).unwrap();
+            let trail = key.split('/').next().unwrap().to_owned();
+            *counts.entry(trail).or_insert(0) += text.matches("PutObject").count();
+        }
+    }
+    let expected = [("beside", 3), ("deaf", 2), ("own", 2)];
+    assert_eq!(counts, expected.map(|(it, count)| (it.to_owned(), count)).into());
 }

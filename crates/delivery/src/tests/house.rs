@@ -352,6 +352,7 @@ impl House {
             notifier: Some(Arc::clone(&self.topics) as _),
             signers,
             trails: Arc::clone(&self.trails) as _,
+            writers: Arc::new(["AKIADELIVERY".to_owned()].into()),
         };
         let folder = self.folder.path().join("waiting");
         let deliverer = Deliverer::open(folder, self.settings.clone(), components).await;
@@ -382,6 +383,7 @@ impl House {
             organization: None,
             kms_key: None,
             sns_topic: None,
+            recursive_logging: true,
         }
     }
 
