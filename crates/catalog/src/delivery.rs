@@ -8,7 +8,10 @@
 
 use sqlx::{Any, Row as _, Transaction, any::AnyRow};
 
-use crate::{Catalog, DELIVERY_CURSOR, DeliveryStatus, Error, trail::keep_status};
+use crate::{
+    Catalog, DELIVERY_CURSOR, DeliveryStatus, Error,
+    trail::{keep_status, keep_status_in},
+};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -108,8 +111,10 @@ pub struct DeliveryState {
     pub files: Vec<DeliveryFile>,
     /// Streams, in the order of trail, account and region.
     pub streams: Vec<DeliveryStream>,
-    /// Status by the trail's ARN.
+    /// Status by the trail's ARN, of all together.
     pub statuses: Vec<(String, DeliveryStatus)>,
+    /// Status by trail, account and region.
+    pub region_statuses: Vec<((String, String, String), DeliveryStatus)>,
 }
 
 /// Changes that become durable together.
@@ -117,6 +122,8 @@ pub struct DeliveryState {
 pub struct DeliveryCommit {
     /// Where the consumer goes on reading, when that has changed.
     pub cursor: Option<u64>,
+    /// The newest version of any trail that decisions are founded on.
+    pub judged_by: u64,
     /// Files that were decided on.
     pub planned: Vec<DeliveryFile>,
     /// Streams that have come further, or are new.
@@ -125,8 +132,10 @@ pub struct DeliveryCommit {
     pub delivered: Vec<(u64, i64)>,
     /// Files that are settled: nobody asks for them any more.
     pub settled: Vec<u64>,
-    /// Status by the trail's ARN.
+    /// Status by the trail's ARN, of all together.
     pub statuses: Vec<(String, DeliveryStatus)>,
+    /// Status by trail, account and region.
+    pub region_statuses: Vec<((String, String, String), DeliveryStatus)>,
 }
 
 impl Catalog {
@@ -149,13 +158,24 @@ impl Catalog {
             .fetch_all(&self.pool)
             .await?;
         let statuses = rows.iter().map(status).collect::<Result<_, _>>()?;
-        Ok(DeliveryState { cursor, files, streams, statuses })
+        let rows = sqlx::query(
+            "SELECT trail, account, region, status FROM delivery_region_status \
+             ORDER BY trail, account, region",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let region_statuses = rows.iter().map(region_status).collect::<Result<_, _>>()?;
+        Ok(DeliveryState { cursor, files, streams, statuses, region_statuses })
     }
 
     /// Keeps changes, all or none. Durable when this returns.
     ///
+    /// INVARIANT: nothing is decided by a version of a trail that is not valid any more. A change that is
+    /// kept before begins behind what was decided on; a decision that does not know of it is refused.
+    ///
     /// # Errors
-    /// [`Error::Damaged`] for a number beyond 2⁶³ − 1, [`Error::Database`].
+    /// [`Error::DecidedTooEarly`] when there are newer versions of trails than `judged_by`, and the
+    /// cursor or files depend on it; [`Error::Damaged`] for a number beyond 2⁶³ − 1, [`Error::Database`].
     pub async fn commit_delivery(&self, commit: &DeliveryCommit) -> Result<(), Error> {
         let mut tx = self.pool.begin().await?;
         if let Some(cursor) = commit.cursor {
@@ -170,6 +190,10 @@ impl Catalog {
         }
         for file in &commit.planned {
             plan(&mut tx, file).await?;
+        }
+        if commit.cursor.is_some() || !commit.planned.is_empty() {
+            // After the writes, which take the lock: what is read stays true until the end.
+            check_newest(&mut tx, commit.judged_by).await?;
         }
         for stream in &commit.streams {
             keep(&mut tx, stream).await?;
@@ -190,8 +214,18 @@ impl Catalog {
         for (trail, status) in &commit.statuses {
             keep_status(&mut tx, trail, status).await?;
         }
+        for (place, status) in &commit.region_statuses {
+            keep_status_in(&mut tx, place, status).await?;
+        }
         Ok(tx.commit().await?)
     }
+}
+
+async fn check_newest(tx: &mut Transaction<'_, Any>, judged_by: u64) -> Result<(), Error> {
+    let row = sqlx::query("SELECT coalesce(max(number), 0) AS newest FROM trail_versions")
+        .fetch_one(&mut **tx)
+        .await?;
+    if unsigned(&row, "newest")? > judged_by { Err(Error::DecidedTooEarly) } else { Ok(()) }
 }
 
 async fn plan(tx: &mut Transaction<'_, Any>, file: &DeliveryFile) -> Result<(), Error> {
@@ -278,6 +312,11 @@ fn status(row: &AnyRow) -> Result<(String, DeliveryStatus), Error> {
     let trail: String = row.try_get("trail")?;
     let status = DeliveryStatus::read(row.try_get("status")?, &trail)?;
     Ok((trail, status))
+}
+
+fn region_status(row: &AnyRow) -> Result<((String, String, String), DeliveryStatus), Error> {
+    let (trail, status) = status(row)?;
+    Ok(((trail, row.try_get("account")?, row.try_get("region")?), status))
 }
 
 fn stream(row: &AnyRow) -> Result<DeliveryStream, Error> {

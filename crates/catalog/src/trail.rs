@@ -30,8 +30,9 @@ pub use self::{
     version::{DELIVERY_CURSOR, Stage, TrailHistory, TrailVersion},
 };
 pub(crate) use self::{
+    change::{next as next_change, renew as renew_trails},
     name::is_region,
-    status::keep as keep_status,
+    status::{keep as keep_status, keep_in as keep_status_in},
     tag::add as add_tags,
     version::{signed, unsigned},
 };

@@ -7,7 +7,7 @@ use catalog::delivery::{DeliveryFile, DeliveryState, DeliveryStream, FileKind};
 use record::AccountId;
 
 use crate::{
-    Error, Statuses,
+    Error, Status, Statuses,
     chain::ChainState,
     log_file::{Open, StreamId},
     trail::Family,
@@ -59,9 +59,11 @@ pub(crate) struct Backlog {
     /// Files that no bucket has taken, or no digest has named, by sequence.
     pub(crate) files: BTreeMap<u64, DeliveryFile>,
     /// Log files that no digest has named and one has to, by trail, account and region.
-    undigested: BTreeMap<(String, String, String), BTreeSet<u64>>,
+    undigested: BTreeMap<Place, BTreeSet<u64>>,
     pub(crate) next_sequence: u64,
     pub(crate) statuses: Statuses,
+    /// Status of each account and region of each trail.
+    pub(crate) region_statuses: BTreeMap<Place, Status>,
     /// Bytes that wait for the buckets of each account's trails.
     waiting: BTreeMap<String, u64>,
 }
@@ -74,6 +76,7 @@ impl Backlog {
             undigested: BTreeMap::new(),
             next_sequence: 0,
             statuses: Statuses::new(),
+            region_statuses: state.region_statuses.into_iter().collect(),
             waiting: BTreeMap::new(),
         };
         for row in state.streams {
@@ -106,6 +109,14 @@ impl Backlog {
             self.undigested.entry(place(&file)).or_default().insert(file.sequence);
         }
         self.files.insert(file.sequence, file);
+    }
+
+    /// How deliveries go of which the file is one: of all of its trail, and of its own place.
+    pub(crate) fn statuses_of(&mut self, place: &Place) -> [&mut Status; 2] {
+        [
+            self.statuses.entry(place.0.clone()).or_default(),
+            self.region_statuses.entry(place.clone()).or_default(),
+        ]
     }
 
     /// A digest names the file: nobody asks for it any more.
@@ -155,6 +166,16 @@ impl Backlog {
         sequences.filter_map(|it| self.files.get(it))
     }
 
+    /// Chains that have log files which no digest names yet, each with the version of the oldest.
+    pub(crate) fn all_undigested(&self) -> impl Iterator<Item = (StreamId, u64)> {
+        self.undigested.values().filter_map(|sequences| {
+            let file = self.files.get(sequences.first()?)?;
+            let account = AccountId::parse(&file.account).ok()?;
+            let (trail, region) = (file.trail.clone(), file.region.clone());
+            Some((StreamId { trail, account, region, family: Family::Main }, file.version))
+        })
+    }
+
     /// The first position that only memory knows of.
     pub(crate) fn held_from(&self) -> Option<u64> {
         self.streams.values().filter_map(Stream::held_from).min()
@@ -166,8 +187,10 @@ impl Backlog {
     }
 }
 
-/// Which chain of digests names the log file.
-fn place(file: &DeliveryFile) -> (String, String, String) {
+/// Where a file belongs: trail, account and region. Of log files, also which chain names them.
+pub(crate) type Place = (String, String, String);
+
+pub(crate) fn place(file: &DeliveryFile) -> Place {
     (file.trail.clone(), file.account.clone(), file.region.clone())
 }
 

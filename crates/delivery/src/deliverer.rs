@@ -247,6 +247,7 @@ impl Deliverer {
         // A trail that came late may move it back.
         let moved = cursor != self.committed.borrow().0;
         commit.cursor = moved.then_some(cursor);
+        commit.judged_by = self.reader.newest();
         self.components.catalog.commit_delivery(&commit).await?;
         self.committed_at = self.now();
         if moved {

@@ -91,16 +91,30 @@ async fn start_chains(
             }
         }
     }
-    let mut commit = DeliveryCommit::default();
+    let mut starts = Vec::new();
     for id in wanted {
-        let Some((version, Some(run))) = current.get(&id.trail) else { continue };
+        if let Some((version, Some(run))) = current.get(&id.trail) {
+            starts.push((id, Arc::clone(version), *run));
+        }
+    }
+    // A trail may have ended, or an account left it, before it was seen to have begun.
+    let left: Vec<_> = deliverer.backlog.all_undigested().collect();
+    for (id, number) in left {
+        let of_trail = deliverer.reader.versions().iter().filter(|it| it.trail_arn == id.trail);
+        let known = of_trail.min_by_key(|it| (it.version > number, it.version.abs_diff(number)));
+        if let Some(version) = known {
+            starts.push((id, Arc::clone(version), Stamp::of(version.since)));
+        }
+    }
+    let mut commit = DeliveryCommit::default();
+    for (id, version, run) in starts {
         let stream = deliverer.backlog.streams.entry(id.clone()).or_default();
         let ended = match &stream.chain {
             Some(chain) if chain.ended.is_none() => continue,
             Some(chain) => chain.ended,
             None => None,
         };
-        stream.chain = Some(ChainState::start(version, *run, ended, now));
+        stream.chain = Some(ChainState::start(&version, run, ended, now));
         commit.streams.push(stream.row(&id));
     }
     if commit.streams.is_empty() { Ok(()) } else { deliverer.plan(commit).await }
@@ -223,8 +237,10 @@ async fn make(
         Ok(sealed) => sealed,
         Err(error) => {
             warn!(trail = %id.trail, error = &error as &dyn std::error::Error, "cannot sign a digest, trying again");
-            let status = deliverer.backlog.statuses.entry(id.trail.clone()).or_default();
-            status.latest_digest_delivery_error = Some("InternalError".to_owned());
+            let place = (id.trail.clone(), id.account.to_string(), id.region.clone());
+            for status in deliverer.backlog.statuses_of(&place) {
+                status.latest_digest_delivery_error = Some("InternalError".to_owned());
+            }
             return Ok(false);
         }
     };

@@ -29,7 +29,8 @@ pub struct TrailVersion {
     pub version: u64,
     /// The first position that it judges.
     pub from: Position,
-    /// When it was made: of the first that logs and validates, when the chain of digests starts.
+    /// Since when the trail has been logging and validating without a break, up to this version: when
+    /// the chain of digests starts. When it was made, if it does not.
     pub since: Timestamp,
     /// Name of the trail.
     pub name: String,

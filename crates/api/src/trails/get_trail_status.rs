@@ -1,6 +1,8 @@
 //! `GetTrailStatus`: whether a trail logs, and how its deliveries go.
 //!
-//! Every region that sees the trail tells the same: one bucket gets the files of all of them.
+//! Each region that sees the trail tells of the deliveries of what was recorded in it. A member of an
+//! organization learns of its own part of the organization's trail, the management account and
+//! delegated administrators of theirs.
 //!
 //! The members that are texts are no longer in use; AWS still sends them, empty when there is
 //! nothing to tell.
@@ -20,7 +22,9 @@ pub(crate) async fn get_trail_status(
     request: GetTrailStatusRequest,
 ) -> Result<GetTrailStatusResponse, Fault> {
     let trail = asked.find(request.name.as_deref().unwrap_or_default()).await?;
-    let status = asked.catalog().delivery_status(&trail.arn).await;
+    let is_shared = trail.settings.organization.is_some();
+    let of = if is_shared { asked.account } else { trail.arn.account };
+    let status = asked.catalog().delivery_status_in(&trail.arn, of, asked.region).await;
     let status = status.map_err(|it| asked.refused(it))?;
     let has_digests = trail.settings.log_file_validation_enabled;
     Ok(GetTrailStatusResponse {

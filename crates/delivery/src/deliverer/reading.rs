@@ -89,6 +89,11 @@ impl Reader {
         &self.known
     }
 
+    /// The newest version of any trail that is known.
+    pub(crate) fn newest(&self) -> u64 {
+        self.known.iter().map(|it| it.version).max().unwrap_or_default()
+    }
+
     pub(crate) fn stalled_from(&self) -> Option<u64> {
         self.stalled.values().min().copied()
     }

@@ -3,12 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::delivery::{DeliveryCommit, DeliveryFile, FileKind};
+use jiff::Timestamp;
 use record::AccountId;
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::{Delivered, Deliverer};
-use crate::{Components, Error, Refusal, Target, destination::Object, spool::Spool};
+use crate::{
+    Components, Error, Refusal, Status, Target,
+    backlog::{Place, place},
+    destination::Object,
+    spool::Spool,
+};
 
 /// How something went that was sent.
 #[derive(Debug)]
@@ -22,8 +28,8 @@ pub(crate) enum Outcome {
     },
     /// A message to a topic.
     Message {
-        /// ARN of the trail.
-        trail: String,
+        /// Trail, account and region of the file that it tells of.
+        place: Place,
         /// What the topic said.
         result: Result<(), Refusal>,
     },
@@ -65,14 +71,13 @@ impl Deliverer {
         for outcome in outcomes {
             let (sequence, result) = match outcome {
                 Outcome::File { sequence, result } => (sequence, result),
-                Outcome::Message { trail, result } => {
-                    self.note_message(&trail, result);
-                    changed.insert(trail);
+                Outcome::Message { place, result } => {
+                    self.note_message(&place, &result);
+                    changed.insert(place);
                     continue;
                 }
             };
             let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
-            let status = self.backlog.statuses.entry(file.trail.clone()).or_default();
             let (code, success) = match result {
                 Ok(()) => {
                     info!(trail = %file.trail, bucket = %file.bucket, key = %file.key, bytes = file.bytes, records = file.records, "file delivered");
@@ -92,26 +97,8 @@ impl Deliverer {
             };
             // That there are two histories is not undone by what is delivered after.
             let is_contradicted = self.lanes.is_contradicted(&file.trail);
-            match file.kind {
-                FileKind::Log => {
-                    status.latest_delivery_attempt = Some(now);
-                    if success {
-                        status.latest_delivery = Some(now);
-                        status.latest_delivery_attempt_succeeded = Some(now);
-                        status.latest_delivery_error.take_if(|_| !is_contradicted);
-                    } else if code.is_some() {
-                        status.latest_delivery_error = code;
-                    }
-                }
-                FileKind::Backfill | FileKind::Digest if success => {
-                    status.latest_digest_delivery = Some(now);
-                    status.latest_digest_delivery_error.take_if(|_| !is_contradicted);
-                }
-                FileKind::Backfill | FileKind::Digest => {
-                    if code.is_some() {
-                        status.latest_digest_delivery_error = code;
-                    }
-                }
+            for status in self.backlog.statuses_of(&place(&file)) {
+                note(status, file.kind, now, success, code.as_deref(), is_contradicted);
             }
             if success {
                 gone.push(sequence);
@@ -121,17 +108,18 @@ impl Deliverer {
                     commit.delivered.push((sequence, now.as_millisecond()));
                 }
             }
+            let place = place(&file);
             if success && file.kind == FileKind::Log {
                 self.notify(&file);
-                let (trail_arn, bucket, key) = (file.trail.clone(), file.bucket, file.key);
+                let (trail_arn, bucket, key) = (file.trail, file.bucket, file.key);
                 told.push(Delivered { trail_arn, bucket, key });
             }
-            changed.insert(file.trail);
+            changed.insert(place);
         }
-        for trail in changed {
-            if let Some(status) = self.backlog.statuses.get(&trail) {
-                commit.statuses.push((trail, status.clone()));
-            }
+        for place in changed {
+            let [of_trail, own] = self.backlog.statuses_of(&place).map(|it| it.clone());
+            commit.statuses.push((place.0.clone(), of_trail));
+            commit.region_statuses.push((place, own));
         }
         self.commit(commit).await?;
         for delivered in told {
@@ -154,7 +142,7 @@ impl Deliverer {
         let version = of_file.max_by_key(|it| it.version);
         let Some(topic) = version.and_then(|it| it.sns_topic.clone()) else { return };
         let message = serde_json::json!({"s3Bucket": file.bucket, "s3ObjectKey": [file.key]});
-        let (trail, timeout) = (file.trail.clone(), self.settings.put_timeout());
+        let (place, timeout) = (place(file), self.settings.put_timeout());
         let clock = self.components.ambient.clock.clone();
         self.uploads.spawn(async move {
             let message = message.to_string();
@@ -163,28 +151,57 @@ impl Deliverer {
                 result = notifier.publish(&topic, &message) => result,
                 () = clock.sleep(timeout) => Err(Refusal::timed_out()),
             };
-            Outcome::Message { trail, result }
+            Outcome::Message { place, result }
         });
     }
 
-    fn note_message(&mut self, trail: &str, result: Result<(), Refusal>) {
+    fn note_message(&mut self, place: &Place, result: &Result<(), Refusal>) {
         let now = self.now();
-        let status = self.backlog.statuses.entry(trail.to_owned()).or_default();
-        status.latest_notification_attempt = Some(now);
-        match result {
-            Ok(()) => {
-                status.latest_notification = Some(now);
-                status.latest_notification_attempt_succeeded = Some(now);
-                status.latest_notification_error = None;
-            }
-            Err(refusal) => {
-                warn!(%trail, %refusal, "the topic was not told of a file");
-                // CloudTrail shows nothing of time-outs either.
-                if refusal.code.is_some() {
-                    status.latest_notification_error = refusal.code;
+        if let Err(refusal) = result {
+            warn!(trail = %place.0, %refusal, "the topic was not told of a file");
+        }
+        for status in self.backlog.statuses_of(place) {
+            status.latest_notification_attempt = Some(now);
+            match result {
+                Ok(()) => {
+                    status.latest_notification = Some(now);
+                    status.latest_notification_attempt_succeeded = Some(now);
+                    status.latest_notification_error = None;
                 }
+                // CloudTrail shows nothing of time-outs either.
+                Err(Refusal { code: None, .. }) => {}
+                Err(Refusal { code, .. }) => status.latest_notification_error.clone_from(code),
             }
         }
+    }
+}
+
+/// Notes how a write went. A time-out, which has no code, changes no error.
+fn note(
+    status: &mut Status,
+    kind: FileKind,
+    now: Timestamp,
+    success: bool,
+    code: Option<&str>,
+    is_contradicted: bool,
+) {
+    let (latest, error) = match kind {
+        FileKind::Log => {
+            status.latest_delivery_attempt = Some(now);
+            if success {
+                status.latest_delivery_attempt_succeeded = Some(now);
+            }
+            (&mut status.latest_delivery, &mut status.latest_delivery_error)
+        }
+        FileKind::Backfill | FileKind::Digest => {
+            (&mut status.latest_digest_delivery, &mut status.latest_digest_delivery_error)
+        }
+    };
+    if success {
+        *latest = Some(now);
+        error.take_if(|_| !is_contradicted);
+    } else if let Some(code) = code {
+        *error = Some(code.to_owned());
     }
 }
 

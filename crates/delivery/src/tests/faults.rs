@@ -209,3 +209,30 @@ async fn an_older_copy_that_was_put_back_replaces_nothing_and_is_told_of_until_t
         assert_eq!(error.as_deref(), Some("PreconditionFailed"));
     }
 }
+
+#[tokio::test]
+async fn each_region_tells_of_its_own_deliveries() {
+    let mut house = House::new().await;
+    let trail = house.trail("all");
+    house.publish(trail.clone());
+    house.record("us-east-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    house.set_mood("all-logs", Mood::Code("AccessDenied"));
+    house.record("eu-west-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    let arn = catalog::TrailArn::parse(&trail.trail_arn).unwrap();
+    let of = async |house: &House, region: &str| {
+        let catalog = house.catalog().await;
+        catalog.delivery_status_in(&arn, trail.account, region).await.unwrap()
+    };
+    let (home, away) = (of(&house, "us-east-1").await, of(&house, "eu-west-1").await);
+    assert_eq!((home.latest_delivery_error, away.latest_delivery), (None, None));
+    assert_eq!(away.latest_delivery_error.as_deref(), Some("AccessDenied"));
+    assert!(home.latest_delivery.is_some() && home.latest_digest_delivery.is_some());
+    assert_eq!(house.status("all").latest_delivery_error.as_deref(), Some("AccessDenied"));
+    house.set_mood("all-logs", Mood::Well);
+    house.start().await;
+    house.pass(2, MINUTE).await;
+    let away = of(&house, "eu-west-1").await;
+    assert!(away.latest_delivery > home.latest_delivery && away.latest_delivery_error.is_none());
+}
