@@ -85,6 +85,53 @@ pub struct DeliveryFile {
     pub delivered_ms: Option<i64>,
 }
 
+/// What of a file must be known as long as it is not settled; the rest is read when it is needed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeliveryMark {
+    /// As of [`DeliveryFile`], like every member.
+    pub sequence: u64,
+    /// ARN of the trail.
+    pub trail: String,
+    /// The trail's version that chose its records.
+    pub version: u64,
+    /// Whose activity it holds.
+    pub account: String,
+    /// Where that was recorded.
+    pub region: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// The bucket it goes to.
+    pub bucket: String,
+    /// Bytes of the object.
+    pub bytes: u64,
+    /// When it was decided on, in milliseconds since 1970.
+    pub planned_ms: i64,
+    /// Whether a digest has to name it.
+    pub validated: bool,
+    /// When the bucket acknowledged it, in milliseconds since 1970.
+    pub delivered_ms: Option<i64>,
+}
+
+impl DeliveryFile {
+    /// What must be known of it.
+    #[must_use]
+    pub fn mark(&self) -> DeliveryMark {
+        DeliveryMark {
+            sequence: self.sequence,
+            trail: self.trail.clone(),
+            version: self.version,
+            account: self.account.clone(),
+            region: self.region.clone(),
+            kind: self.kind,
+            bucket: self.bucket.clone(),
+            bytes: self.bytes,
+            planned_ms: self.planned_ms,
+            validated: self.validated,
+            delivered_ms: self.delivered_ms,
+        }
+    }
+}
+
 /// How far the files of one trail, account, region and family have come.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeliveryStream {
@@ -107,8 +154,6 @@ pub struct DeliveryStream {
 pub struct DeliveryState {
     /// Where the consumer goes on reading; none before its first commit.
     pub cursor: Option<u64>,
-    /// Files, in the order of decision.
-    pub files: Vec<DeliveryFile>,
     /// Streams, in the order of trail, account and region.
     pub streams: Vec<DeliveryStream>,
     /// Status by the trail's ARN, of all together.
@@ -139,16 +184,12 @@ pub struct DeliveryCommit {
 }
 
 impl Catalog {
-    /// Reads everything that is kept of deliveries. Reads all of it into memory.
+    /// Reads everything that is kept of deliveries, apart from files.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Database`].
     pub async fn delivery_state(&self) -> Result<DeliveryState, Error> {
         let cursor = self.cursor(DELIVERY_CURSOR).await?;
-        let rows = sqlx::query("SELECT * FROM delivery_files ORDER BY sequence")
-            .fetch_all(&self.pool)
-            .await?;
-        let files = rows.iter().map(file).collect::<Result<_, _>>()?;
         let rows =
             sqlx::query("SELECT * FROM delivery_streams ORDER BY trail, account, region, family")
                 .fetch_all(&self.pool)
@@ -165,7 +206,40 @@ impl Catalog {
         .fetch_all(&self.pool)
         .await?;
         let region_statuses = rows.iter().map(region_status).collect::<Result<_, _>>()?;
-        Ok(DeliveryState { cursor, files, streams, statuses, region_statuses })
+        Ok(DeliveryState { cursor, streams, statuses, region_statuses })
+    }
+
+    /// Some of the files that are not settled: those behind `after`, or the first ones, in the order
+    /// of decision. Empty when there are no more.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub async fn delivery_marks(&self, after: Option<u64>) -> Result<Vec<DeliveryMark>, Error> {
+        let after = after.map_or(Ok(-1), number)?;
+        sqlx::query(
+            "SELECT sequence, trail, version, account, region, kind, bucket, key, bytes, planned, \
+             validated, delivered FROM delivery_files WHERE sequence > $1 \
+             ORDER BY sequence LIMIT $2",
+        )
+        .bind(after)
+        .bind(MARKS)
+        .fetch_all(&self.pool)
+        .await?
+        .iter()
+        .map(mark)
+        .collect()
+    }
+
+    /// A file that is not settled, with all that is known of it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub async fn delivery_file(&self, sequence: u64) -> Result<Option<DeliveryFile>, Error> {
+        let row = sqlx::query("SELECT * FROM delivery_files WHERE sequence = $1")
+            .bind(number(sequence)?)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(file).transpose()
     }
 
     /// Keeps changes, all or none. Durable when this returns.
@@ -279,10 +353,7 @@ async fn keep(tx: &mut Transaction<'_, Any>, stream: &DeliveryStream) -> Result<
 }
 
 fn file(row: &AnyRow) -> Result<DeliveryFile, Error> {
-    let kind: String = row.try_get("kind")?;
-    let key: String = row.try_get("key")?;
-    let kind = FileKind::from_word(&kind)
-        .ok_or_else(|| Error::Damaged { what: "kind", of: key.clone() })?;
+    let (kind, key) = (kind(row)?, row.try_get("key")?);
     Ok(DeliveryFile {
         sequence: unsigned(row, "sequence")?,
         trail: row.try_get("trail")?,
@@ -306,6 +377,31 @@ fn file(row: &AnyRow) -> Result<DeliveryFile, Error> {
         validated: row.try_get::<i64, _>("validated")? != 0,
         delivered_ms: row.try_get("delivered")?,
     })
+}
+
+fn mark(row: &AnyRow) -> Result<DeliveryMark, Error> {
+    Ok(DeliveryMark {
+        sequence: unsigned(row, "sequence")?,
+        trail: row.try_get("trail")?,
+        version: unsigned(row, "version")?,
+        account: row.try_get("account")?,
+        region: row.try_get("region")?,
+        kind: kind(row)?,
+        bucket: row.try_get("bucket")?,
+        bytes: unsigned(row, "bytes")?,
+        planned_ms: row.try_get("planned")?,
+        validated: row.try_get::<i64, _>("validated")? != 0,
+        delivered_ms: row.try_get("delivered")?,
+    })
+}
+
+fn kind(row: &AnyRow) -> Result<FileKind, Error> {
+    let word: String = row.try_get("kind")?;
+    let damaged = |of| Error::Damaged { what: "kind", of };
+    match FileKind::from_word(&word) {
+        Some(kind) => Ok(kind),
+        None => Err(damaged(row.try_get("key")?)),
+    }
 }
 
 fn status(row: &AnyRow) -> Result<(String, DeliveryStatus), Error> {
@@ -338,3 +434,6 @@ fn unsigned(row: &AnyRow, what: &'static str) -> Result<u64, Error> {
 fn number(value: u64) -> Result<i64, Error> {
     i64::try_from(value).map_err(|_| Error::Damaged { what: "number", of: "delivery".to_owned() })
 }
+
+/// How many files are read at once.
+const MARKS: i64 = 10_000;

@@ -115,8 +115,8 @@ impl ChainState {
     /// The hour of a log file that was decided on at `planned`, if a backfill digest has to name it:
     /// the digest of that hour was made without it. Backfill digests only ever go forward; what comes
     /// after the one of its hour is left to the next regular digest.
-    pub(crate) fn late(&self, stream: &StreamId, planned: Stamp) -> Option<Window> {
-        let window = self.chain(stream).window_of(planned);
+    pub(crate) fn late(&self, planned: Stamp) -> Option<Window> {
+        let window = Window::of(planned, self.started);
         let is_made = self.previous.as_ref().is_some_and(|it| window.end <= it.end);
         let is_open = self.backfill.as_ref().is_none_or(|it| it.end < window.end);
         (is_made && is_open).then_some(window)

@@ -20,8 +20,12 @@ use tracing::{error, warn};
 
 use self::{cutting::CUT_MAX, reading::Reader, sending::Outcome};
 use crate::{
-    Components, Error, Settings, Signers, Statuses, backlog::Backlog, digests, lanes::Lanes,
-    spool::Spool, trail::TrailVersion,
+    Components, Error, Settings, Signers, Statuses,
+    backlog::{Backlog, Mark},
+    digests,
+    lanes::Lanes,
+    spool::Spool,
+    trail::TrailVersion,
 };
 
 /// Delivers what trails choose. One for each deployment.
@@ -70,7 +74,16 @@ impl Deliverer {
     ) -> Result<Self, Error> {
         let state = components.catalog.delivery_state().await?;
         let cursor = state.cursor.unwrap_or_default().max(components.log.first().0);
-        let backlog = Backlog::load(state)?;
+        let mut backlog = Backlog::load(state)?;
+        let mut last = None;
+        loop {
+            let marks = components.catalog.delivery_marks(last).await?;
+            let Some(end) = marks.last() else { break };
+            last = Some(end.sequence);
+            for mark in marks {
+                backlog.add(mark);
+            }
+        }
         let waiting = backlog.waiting();
         let at = folder.clone();
         let files = waiting.clone();
@@ -306,12 +319,18 @@ impl Deliverer {
     }
 
     /// Whether another object stands in the place of the file, which waits aside.
-    pub(crate) fn is_aside(&self, file: &DeliveryFile) -> bool {
+    pub(crate) fn is_aside(&self, file: &Mark) -> bool {
         self.lanes.is_aside(file.sequence)
     }
 
     pub(crate) fn checkpoint(&self) -> Option<String> {
         self.components.checkpoints.as_ref()?.newest()
+    }
+
+    /// The whole of a file that is not settled.
+    pub(crate) async fn file(&self, sequence: u64) -> Result<DeliveryFile, Error> {
+        let found = self.components.catalog.delivery_file(sequence).await?;
+        found.ok_or_else(|| Error::Damaged { what: "file", of: sequence.to_string() })
     }
 
     pub(crate) fn spool(&self) -> Spool {

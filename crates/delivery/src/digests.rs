@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::{
     Deliverer, Error,
+    backlog::Mark,
     chain::ChainState,
     log_file::StreamId,
     trail::{Family, TrailVersion},
@@ -138,11 +139,11 @@ enum DueKind {
 
 impl Due {
     /// Whether it names the file, once that is delivered.
-    fn names(&self, id: &StreamId, file: &DeliveryFile) -> bool {
+    fn names(&self, file: &Mark) -> bool {
         match self.kind {
-            DueKind::Backfill => self.chain.late(id, planned(file)) == Some(self.window),
+            DueKind::Backfill => self.chain.late(planned(file)) == Some(self.window),
             DueKind::Regular => {
-                planned(file) < self.window.end && self.chain.late(id, planned(file)).is_none()
+                planned(file) < self.window.end && self.chain.late(planned(file)).is_none()
             }
             DueKind::Last => true,
         }
@@ -166,7 +167,7 @@ fn due(deliverer: &Deliverer, id: &StreamId, current: &Current, now: Stamp) -> O
         let due = Due { chain, window, kind: DueKind::Regular };
         let mut undigested = deliverer.backlog.undigested(id);
         let waits = undigested
-            .any(|it| it.delivered_ms.is_none() && !deliverer.is_aside(it) && due.names(id, it));
+            .any(|it| it.delivered_ms.is_none() && !deliverer.is_aside(it) && due.names(it));
         let is_due = !waits || now >= window.end.plus_seconds(patience);
         return is_due.then_some(due);
     }
@@ -193,7 +194,7 @@ fn late(deliverer: &Deliverer, id: &StreamId, current: &Current) -> Option<Due> 
         chain.follow(version);
     }
     let undigested = deliverer.backlog.undigested(id).filter(|it| !deliverer.is_aside(it));
-    let late = undigested.filter_map(|it| Some((chain.late(id, planned(it))?, it.delivered_ms)));
+    let late = undigested.filter_map(|it| Some((chain.late(planned(it))?, it.delivered_ms)));
     // The oldest hour first, and no hour before all of it is there: the chain only goes forward.
     let oldest = late.fold(None, |oldest: Option<(Window, bool)>, (window, delivered)| {
         let whole = delivered.is_some();
@@ -214,13 +215,13 @@ async fn make(
     due: Due,
     now: Stamp,
 ) -> Result<bool, Error> {
-    let named: Vec<&DeliveryFile> = deliverer
-        .backlog
-        .undigested(id)
-        .filter(|it| it.delivered_ms.is_some() && due.names(id, it))
-        .collect();
-    let settled: Vec<u64> = named.iter().map(|it| it.sequence).collect();
-    let log_files = named.into_iter().map(log_file).collect();
+    let named = deliverer.backlog.undigested(id);
+    let named = named.filter(|it| it.delivered_ms.is_some() && due.names(it));
+    let settled: Vec<u64> = named.map(|it| it.sequence).collect();
+    let mut log_files = Vec::with_capacity(settled.len());
+    for sequence in &settled {
+        log_files.push(log_file(deliverer.file(*sequence).await?));
+    }
     let Due { mut chain, window, kind } = due;
     let checkpoint = deliverer.checkpoint();
     let (rules, generated) = match kind {
@@ -228,7 +229,9 @@ async fn make(
         DueKind::Regular | DueKind::Last => (chain.chain(id), None),
     };
     let sealed = async {
-        let signer = deliverer.signers().signer(&id.region, window.end.max(now)).await?;
+        // Whoever checks asks for the keys of the window, or of when a backfill digest was made.
+        let at = generated.unwrap_or(window.end);
+        let signer = deliverer.signers().signer(&id.region, at).await?;
         let fingerprint = signer.public_key().fingerprint().clone();
         let digest = rules.draft(window, log_files, fingerprint, checkpoint);
         digest.seal(signer.as_ref(), generated).await.map(|sealed| (digest, sealed))
@@ -293,11 +296,11 @@ async fn make(
     Ok(true)
 }
 
-fn log_file(file: &DeliveryFile) -> LogFile {
+fn log_file(file: DeliveryFile) -> LogFile {
     LogFile {
-        s3_bucket: file.bucket.clone(),
-        s3_object: file.key.clone(),
-        hash_value: file.sha256.clone(),
+        s3_bucket: file.bucket,
+        s3_object: file.key,
+        hash_value: file.sha256,
         hash_algorithm: SHA_256.to_owned(),
         newest_event_time: file.newest_event_ms.and_then(stamp),
         oldest_event_time: file.oldest_event_ms.and_then(stamp),
@@ -305,7 +308,7 @@ fn log_file(file: &DeliveryFile) -> LogFile {
 }
 
 /// When the file was decided on, which its name tells.
-fn planned(file: &DeliveryFile) -> Stamp {
+fn planned(file: &Mark) -> Stamp {
     stamp(file.planned_ms).unwrap_or(Stamp::of(Timestamp::MIN))
 }
 

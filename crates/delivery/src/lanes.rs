@@ -5,14 +5,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
 use ambient::Random;
-use catalog::delivery::{DeliveryFile, FileKind};
+use catalog::delivery::FileKind;
 use jiff::Timestamp;
 
-use crate::Settings;
+use crate::{Settings, backlog::Mark};
 
 #[derive(Debug, Default)]
 struct Lane {
@@ -31,7 +32,7 @@ struct Lane {
 type Chain = (String, String, FileKind);
 
 impl Lane {
-    fn add(&mut self, file: &DeliveryFile) {
+    fn add(&mut self, file: &Mark) {
         let Some(chain) = chain(file) else {
             self.waiting.insert(file.sequence);
             return;
@@ -49,7 +50,7 @@ impl Lane {
     }
 
     /// The file needs no sending any more: the digest that comes after it may go.
-    fn let_next(&mut self, file: &DeliveryFile) {
+    fn let_next(&mut self, file: &Mark) {
         let Some(chain) = chain(file) else { return };
         let Some(after) = self.chains.get_mut(&chain) else { return };
         match after.pop_first() {
@@ -79,7 +80,7 @@ impl Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: BTreeMap<(String, String), Lane>,
+    lanes: BTreeMap<(String, Arc<str>), Lane>,
     running: usize,
     /// Trails with files whose places are taken by others.
     contradicted: BTreeSet<String>,
@@ -89,7 +90,7 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// Lines up a file. Those of one chain come in its order.
-    pub(crate) fn add(&mut self, file: &DeliveryFile) {
+    pub(crate) fn add(&mut self, file: &Mark) {
         self.lane(file).add(file);
     }
 
@@ -109,7 +110,7 @@ impl Lanes {
     }
 
     /// A file was taken, so that its bucket is well.
-    pub(crate) fn succeed(&mut self, file: &DeliveryFile) {
+    pub(crate) fn succeed(&mut self, file: &Mark) {
         self.running = self.running.saturating_sub(1);
         let lane = self.lane(file);
         lane.running = lane.running.saturating_sub(1);
@@ -122,9 +123,9 @@ impl Lanes {
 
     /// Another object stands in the file's place. Until the next start the file waits aside, for it
     /// must not hold up those that can be delivered.
-    pub(crate) fn set_aside(&mut self, file: &DeliveryFile) {
+    pub(crate) fn set_aside(&mut self, file: &Mark) {
         self.succeed(file);
-        self.contradicted.insert(file.trail.clone());
+        self.contradicted.insert(file.place.0.clone());
         self.aside.insert(file.sequence);
     }
 
@@ -139,7 +140,7 @@ impl Lanes {
     }
 
     /// A file was not taken, and waits again. Each failure in a row doubles the pause.
-    pub(crate) fn fail(&mut self, file: &DeliveryFile, now: Timestamp, random: &dyn Random) {
+    pub(crate) fn fail(&mut self, file: &Mark, now: Timestamp, random: &dyn Random) {
         self.running = self.running.saturating_sub(1);
         let lane = self.lane(file);
         lane.running = lane.running.saturating_sub(1);
@@ -160,19 +161,19 @@ impl Lanes {
         self.lanes.values().filter_map(|it| it.opens_in(settings, now)).min()
     }
 
-    fn lane(&mut self, file: &DeliveryFile) -> &mut Lane {
+    fn lane(&mut self, file: &Mark) -> &mut Lane {
         self.lanes.entry(id(file)).or_default()
     }
 }
 
 /// The chain that a digest stands in; none of a log file.
-fn chain(file: &DeliveryFile) -> Option<Chain> {
+fn chain(file: &Mark) -> Option<Chain> {
     let kind = file.kind;
-    (kind != FileKind::Log).then(|| (file.account.clone(), file.region.clone(), kind))
+    (kind != FileKind::Log).then(|| (file.place.1.clone(), file.place.2.clone(), kind))
 }
 
-fn id(file: &DeliveryFile) -> (String, String) {
-    (file.trail.clone(), file.bucket.clone())
+fn id(file: &Mark) -> (String, Arc<str>) {
+    (file.place.0.clone(), Arc::clone(&file.bucket))
 }
 
 /// Between three quarters of the pause and all of it, so that lanes do not march in step.

@@ -99,8 +99,8 @@ pub trait Notifier: Debug + Send + Sync {
 
 /// Finds the key that signs digests.
 pub trait Signers: Debug + Send + Sync {
-    /// The signer of a region whose key is valid at `at`, the end of the digest's window or now,
-    /// whichever is later.
+    /// The signer of a region whose key is valid at `at`: the end of a digest's window, which may lie
+    /// days back after a time without service, or when a backfill digest is made.
     ///
     /// # Errors
     /// When no key can be had. Asked again later: the digest waits.

@@ -1,6 +1,9 @@
 //! Sending files to their buckets, and what follows from their answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use catalog::delivery::{DeliveryCommit, DeliveryFile, FileKind};
 use jiff::Timestamp;
@@ -10,10 +13,7 @@ use tracing::{error, info, warn};
 
 use super::{Delivered, Deliverer};
 use crate::{
-    Components, Error, Refusal, Status, Target,
-    backlog::{Place, place},
-    destination::Object,
-    spool::Spool,
+    Components, Error, Refusal, Status, Target, backlog::Place, destination::Object, spool::Spool,
 };
 
 /// How something went that was sent.
@@ -23,13 +23,15 @@ pub(crate) enum Outcome {
     File {
         /// Which.
         sequence: u64,
+        /// All that is known of it, when it could be read.
+        file: Option<Box<DeliveryFile>>,
         /// What the bucket said.
         result: Result<(), Refusal>,
     },
     /// A message to a topic.
     Message {
         /// Trail, account and region of the file that it tells of.
-        place: Place,
+        place: Arc<Place>,
         /// What the topic said.
         result: Result<(), Refusal>,
     },
@@ -40,16 +42,16 @@ impl Deliverer {
     pub(super) fn send(&mut self) {
         let now = self.now();
         while let Some(sequence) = self.lanes.start(&self.settings, now) {
-            let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
             let (components, spool) = (self.components.clone(), self.spool.clone());
             let timeout = self.settings.put_timeout();
             self.uploads.spawn(async move {
+                let mut file = None;
                 let result = tokio::select! {
                     biased;
-                    result = upload(&components, spool, &file) => result,
+                    result = upload(&components, spool, sequence, &mut file) => result,
                     () = components.ambient.clock.sleep(timeout) => Err(Refusal::timed_out()),
                 };
-                Outcome::File { sequence, result }
+                Outcome::File { sequence, file, result }
             });
         }
     }
@@ -69,36 +71,39 @@ impl Deliverer {
         let mut commit = DeliveryCommit::default();
         let (mut changed, mut gone, mut told) = (BTreeSet::new(), Vec::new(), Vec::new());
         for outcome in outcomes {
-            let (sequence, result) = match outcome {
-                Outcome::File { sequence, result } => (sequence, result),
+            let (sequence, file, result) = match outcome {
+                Outcome::File { sequence, file, result } => (sequence, file, result),
                 Outcome::Message { place, result } => {
                     self.note_message(&place, &result);
                     changed.insert(place);
                     continue;
                 }
             };
-            let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
+            let Some(mark) = self.backlog.files.get(&sequence).cloned() else { continue };
+            let (trail, bucket) = (&mark.place.0, &mark.bucket);
+            let key = file.as_ref().map(|it| it.key.as_str()).unwrap_or_default();
             let (code, success) = match result {
                 Ok(()) => {
-                    info!(trail = %file.trail, bucket = %file.bucket, key = %file.key, bytes = file.bytes, records = file.records, "file delivered");
-                    self.lanes.succeed(&file);
+                    let records = file.as_ref().map(|it| it.records);
+                    info!(%trail, %bucket, key, bytes = mark.bytes, records, "file delivered");
+                    self.lanes.succeed(&mark);
                     (None, true)
                 }
                 Err(refusal) if refusal.is_taken() => {
-                    error!(trail = %file.trail, bucket = %file.bucket, key = %file.key, %refusal, "file not delivered: two histories meet in the bucket");
-                    self.lanes.set_aside(&file);
+                    error!(%trail, %bucket, key, %refusal, "file not delivered: two histories meet in the bucket");
+                    self.lanes.set_aside(&mark);
                     (refusal.code, false)
                 }
                 Err(refusal) => {
-                    warn!(trail = %file.trail, bucket = %file.bucket, %refusal, "file not delivered, trying again");
-                    self.lanes.fail(&file, now, self.components.ambient.random.as_ref());
+                    warn!(%trail, %bucket, %refusal, "file not delivered, trying again");
+                    self.lanes.fail(&mark, now, self.components.ambient.random.as_ref());
                     (refusal.code, false)
                 }
             };
             // That there are two histories is not undone by what is delivered after.
-            let is_contradicted = self.lanes.is_contradicted(&file.trail);
-            for status in self.backlog.statuses_of(&place(&file)) {
-                note(status, file.kind, now, success, code.as_deref(), is_contradicted);
+            let is_contradicted = self.lanes.is_contradicted(trail);
+            for status in self.backlog.statuses_of(&mark.place) {
+                note(status, mark.kind, now, success, code.as_deref(), is_contradicted);
             }
             if success {
                 gone.push(sequence);
@@ -108,18 +113,20 @@ impl Deliverer {
                     commit.delivered.push((sequence, now.as_millisecond()));
                 }
             }
-            let place = place(&file);
-            if success && file.kind == FileKind::Log {
-                self.notify(&file);
-                let (trail_arn, bucket, key) = (file.trail, file.bucket, file.key);
+            if success
+                && mark.kind == FileKind::Log
+                && let Some(file) = file
+            {
+                self.notify(&file, &mark.place);
+                let DeliveryFile { trail: trail_arn, bucket, key, .. } = *file;
                 told.push(Delivered { trail_arn, bucket, key });
             }
-            changed.insert(place);
+            changed.insert(mark.place);
         }
         for place in changed {
             let [of_trail, own] = self.backlog.statuses_of(&place).map(|it| it.clone());
             commit.statuses.push((place.0.clone(), of_trail));
-            commit.region_statuses.push((place, own));
+            commit.region_statuses.push((place.as_ref().clone(), own));
         }
         self.commit(commit).await?;
         for delivered in told {
@@ -134,7 +141,7 @@ impl Deliverer {
 
 impl Deliverer {
     /// Begins to tell the trail's topic of a log file.
-    fn notify(&mut self, file: &DeliveryFile) {
+    fn notify(&mut self, file: &DeliveryFile, place: &Arc<Place>) {
         let Some(notifier) = self.components.notifier.clone() else { return };
         let versions = self.reader.versions().iter();
         let of_file =
@@ -142,7 +149,7 @@ impl Deliverer {
         let version = of_file.max_by_key(|it| it.version);
         let Some(topic) = version.and_then(|it| it.sns_topic.clone()) else { return };
         let message = serde_json::json!({"s3Bucket": file.bucket, "s3ObjectKey": [file.key]});
-        let (place, timeout) = (place(file), self.settings.put_timeout());
+        let (place, timeout) = (Arc::clone(place), self.settings.put_timeout());
         let clock = self.components.ambient.clock.clone();
         self.uploads.spawn(async move {
             let message = message.to_string();
@@ -205,7 +212,18 @@ fn note(
     }
 }
 
-async fn upload(components: &Components, spool: Spool, file: &DeliveryFile) -> Result<(), Refusal> {
+/// Writes the file to its bucket, and tells what file it was.
+async fn upload(
+    components: &Components,
+    spool: Spool,
+    sequence: u64,
+    told: &mut Option<Box<DeliveryFile>>,
+) -> Result<(), Refusal> {
+    let broken = |reason: String| Refusal::new("InternalError", reason);
+    let found = components.catalog.delivery_file(sequence).await;
+    let found = found.map_err(|error| broken(format!("the file cannot be looked up: {error}")))?;
+    let found = found.ok_or_else(|| broken("nothing is known of the file".to_owned()))?;
+    let file = told.insert(Box::new(found));
     let target = Target {
         bucket: file.bucket.clone(),
         trail_arn: file.trail.clone(),
@@ -213,9 +231,7 @@ async fn upload(components: &Components, spool: Spool, file: &DeliveryFile) -> R
         kms_key: file.kms_key.clone(),
     };
     let destination = components.buckets.open(&target).await?;
-    let sequence = file.sequence;
     let body = spawn_blocking(move || spool.read(sequence)).await;
-    let broken = |reason: String| Refusal::new("InternalError", reason);
     let body = body.map_err(|_| broken("the process is stopping".to_owned()))?;
     let body = body.map_err(|error| broken(format!("the waiting file is gone: {error}")))?;
     let metadata: BTreeMap<String, String> = serde_json::from_str(&file.metadata)

@@ -357,3 +357,36 @@ async fn a_key_that_is_renewed_in_the_middle_of_a_chain_keeps_it_valid() {
     let report = audit_with(&house, "all-logs", false, shown.into_iter().take(1)).await;
     assert!(!report.is_valid(), "{report:?}");
 }
+
+#[tokio::test]
+async fn digests_of_hours_without_service_in_which_a_key_was_due_are_signed_as_if_in_time() {
+    let mut house = House::new().await;
+    house.keeps_keys = true;
+    house.start().await;
+    let catalog = house.catalog().await;
+    let begun = house.ambient.clock.now();
+    KeptSigners::new(catalog.clone()).signer("us-east-1", Stamp::of(begun)).await.unwrap();
+    house.clock.set(begun + SignedDuration::from_hours(26 * 24));
+    house.publish(house.trail("all"));
+    house.work().await;
+    house.record("us-east-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    // The key is due for another after one day, and over after four.
+    for days in [3, 3] {
+        house.clock.advance(days * 24 * 60 * MINUTE);
+        house.start().await;
+        house.pass(2, MINUTE).await;
+    }
+    let shown = catalog.public_keys("us-east-1", begun, house.ambient.clock.now()).await.unwrap();
+    let shown = shown.into_iter().map(|it| ValidKey {
+        key: PublicKey::from_der(&it.public_key).unwrap(),
+        validity: Some((Stamp::of(it.valid_from), Stamp::of(it.valid_until))),
+    });
+    let shown: Vec<_> = shown.collect();
+    assert_eq!(shown.len(), 2);
+    check(&audit_with(&house, "all-logs", false, shown.clone()).await);
+    let digests = digests(&house, "all-logs", "us-east-1").await;
+    assert_eq!(digests.len(), 1 + 6 * 24);
+    validate_logs::check(&house, &shown, ["145/145 digest files valid", "1/1 log files valid"])
+        .await;
+}

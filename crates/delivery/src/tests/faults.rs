@@ -236,3 +236,35 @@ async fn each_region_tells_of_its_own_deliveries() {
     let away = of(&house, "eu-west-1").await;
     assert!(away.latest_delivery > home.latest_delivery && away.latest_delivery_error.is_none());
 }
+
+#[tokio::test]
+async fn files_that_wait_for_weeks_take_little_memory_each_and_are_all_drained() {
+    assert!(size_of::<crate::backlog::Mark>() <= 96);
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.set_mood("all-logs", Mood::Missing);
+    let mut expected = Vec::new();
+    for minute in 0..600 {
+        expected.push(house.record("us-east-1", "RunInstances").await);
+        house.pass(1, MINUTE).await;
+        if minute == 300 {
+            house.start().await;
+        }
+    }
+    house.start().await;
+    let backlog = &house.deliverer.as_ref().unwrap().backlog;
+    let mut files = backlog.files.values();
+    let first = files.next().unwrap();
+    assert!(files.clone().count() >= 599);
+    let shares = |it: &crate::backlog::Mark| {
+        std::sync::Arc::ptr_eq(&it.place, &first.place)
+            && std::sync::Arc::ptr_eq(&it.bucket, &first.bucket)
+    };
+    assert!(files.all(shares), "names are told once");
+    house.set_mood("all-logs", Mood::Well);
+    house.pass(3, MINUTE).await;
+    house.pass(2, 60 * MINUTE).await;
+    expected.sort();
+    assert_eq!(house.buckets.bucket("all-logs").records().await, expected);
+    assert_eq!(house.deliverer.as_ref().unwrap().backlog.files.len(), 0);
+}

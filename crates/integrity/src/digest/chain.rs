@@ -18,6 +18,16 @@ pub struct Window {
     pub end: Stamp,
 }
 
+impl Window {
+    /// The whole hour that `instant` lies in, of a chain that has started at `started`; its first
+    /// window for whatever is older.
+    pub fn of(instant: Stamp, started: Stamp) -> Self {
+        let passed = instant.seconds_since(started).div_euclid(HOUR).max(-1);
+        let end = started.plus_seconds((passed + 1) * HOUR);
+        Self { start: end.plus_seconds(-HOUR), end }
+    }
+}
+
 /// What a digest says about the one before it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Link {
@@ -78,14 +88,6 @@ impl Chain {
         // A clock that went backwards must not give windows that overlap: only ever forward.
         let passed = start.seconds_since(self.started).div_euclid(HOUR);
         Window { start, end: self.started.plus_seconds((passed + 1) * HOUR) }
-    }
-
-    /// The whole hour of the chain that `instant` lies in, also of one that is past; the first window
-    /// for whatever is older.
-    pub fn window_of(&self, instant: Stamp) -> Window {
-        let passed = instant.seconds_since(self.started).div_euclid(HOUR).max(-1);
-        let end = self.started.plus_seconds((passed + 1) * HOUR);
-        Window { start: end.plus_seconds(-HOUR), end }
     }
 
     /// The digest of `window`, unsigned. `log_files` are all that were delivered since the previous
