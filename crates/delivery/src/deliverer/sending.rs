@@ -45,13 +45,19 @@ impl Deliverer {
             let (components, spool) = (self.components.clone(), self.spool.clone());
             let timeout = self.settings.put_timeout();
             self.uploads.spawn(async move {
-                let mut file = None;
+                // What takes its time on our side is not the bucket's fault.
+                let file = match find(&components, sequence).await {
+                    Ok(file) => file,
+                    Err(refusal) => {
+                        return Outcome::File { sequence, file: None, result: Err(refusal) };
+                    }
+                };
                 let result = tokio::select! {
                     biased;
-                    result = upload(&components, spool, sequence, &mut file) => result,
+                    result = upload(&components, spool, &file) => result,
                     () = components.ambient.clock.sleep(timeout) => Err(Refusal::timed_out()),
                 };
-                Outcome::File { sequence, file, result }
+                Outcome::File { sequence, file: Some(file), result }
             });
         }
     }
@@ -212,18 +218,18 @@ fn note(
     }
 }
 
-/// Writes the file to its bucket, and tells what file it was.
-async fn upload(
-    components: &Components,
-    spool: Spool,
-    sequence: u64,
-    told: &mut Option<Box<DeliveryFile>>,
-) -> Result<(), Refusal> {
-    let broken = |reason: String| Refusal::new("InternalError", reason);
+/// All that is known of a file.
+async fn find(components: &Components, sequence: u64) -> Result<Box<DeliveryFile>, Refusal> {
     let found = components.catalog.delivery_file(sequence).await;
     let found = found.map_err(|error| broken(format!("the file cannot be looked up: {error}")))?;
-    let found = found.ok_or_else(|| broken("nothing is known of the file".to_owned()))?;
-    let file = told.insert(Box::new(found));
+    found.map(Box::new).ok_or_else(|| broken("nothing is known of the file".to_owned()))
+}
+
+fn broken(reason: String) -> Refusal {
+    Refusal::new("InternalError", reason)
+}
+
+async fn upload(components: &Components, spool: Spool, file: &DeliveryFile) -> Result<(), Refusal> {
     let target = Target {
         bucket: file.bucket.clone(),
         trail_arn: file.trail.clone(),
@@ -231,6 +237,7 @@ async fn upload(
         kms_key: file.kms_key.clone(),
     };
     let destination = components.buckets.open(&target).await?;
+    let sequence = file.sequence;
     let body = spawn_blocking(move || spool.read(sequence)).await;
     let body = body.map_err(|_| broken("the process is stopping".to_owned()))?;
     let body = body.map_err(|error| broken(format!("the waiting file is gone: {error}")))?;

@@ -70,6 +70,11 @@ async fn a_bucket_that_is_slow_down_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_bucket_whose_service_fails_holds_up_nobody() {
+    check(Mood::Code("InternalError"), Some("InternalError")).await;
+}
+
+#[tokio::test]
 async fn a_bucket_that_hangs_holds_up_nobody_and_shows_no_error() {
     check(Mood::Hangs, None).await;
 }
@@ -267,4 +272,34 @@ async fn files_that_wait_for_weeks_take_little_memory_each_and_are_all_drained()
     expected.sort();
     assert_eq!(house.buckets.bucket("all-logs").records().await, expected);
     assert_eq!(house.deliverer.as_ref().unwrap().backlog.files.len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_write_that_broke_off_is_made_whole() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.set_mood("all-logs", Mood::Half);
+    let record = house.record("us-east-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    let halves = house.buckets.bucket("all-logs").objects.list(None).try_collect::<Vec<_>>();
+    assert_eq!(halves.await.unwrap().len(), 2, "the beginnings of a log file and of a digest");
+    house.set_mood("all-logs", Mood::Well);
+    house.start().await;
+    house.pass(2, MINUTE).await;
+    assert_eq!(house.buckets.bucket("all-logs").records().await, [record]);
+    let status = house.status("all");
+    assert_eq!((status.latest_delivery_error, status.waiting_files), (None, 0));
+
+    let folder = house.folder.path().join("bucket");
+    std::fs::create_dir(&folder).unwrap();
+    let place = crate::Destination::Folder(folder.clone());
+    let whole = crate::Object { key: "a/b".to_owned(), body: "whole".into(), metadata: Vec::new() };
+    for (there, is_taken) in [("", false), ("who", false), ("whole", false), ("while", true)] {
+        std::fs::create_dir_all(folder.join("a")).unwrap();
+        std::fs::write(folder.join("a/b"), there).unwrap();
+        let put = place.put(whole.clone()).await;
+        assert_eq!(put.is_err_and(|it| it.is_taken()), is_taken, "{there}");
+        let expected = if is_taken { there } else { "whole" };
+        assert_eq!(std::fs::read_to_string(folder.join("a/b")).unwrap(), expected);
+    }
 }

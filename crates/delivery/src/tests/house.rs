@@ -69,6 +69,8 @@ pub(super) enum Mood {
     Missing,
     /// Answers with an error of S3.
     Code(&'static str),
+    /// Keeps the beginning of the object, and says that it failed.
+    Half,
     /// Never answers.
     Hangs,
     /// Takes the object, and never says so.
@@ -149,6 +151,12 @@ impl ObjectStore for Moody {
             Mood::Well => {}
             Mood::Missing => return Err(s3_error("NoSuchBucket")),
             Mood::Code(code) => return Err(s3_error(code)),
+            Mood::Half => {
+                let whole = Bytes::from(bytes);
+                let half = whole.slice(..whole.len() / 2);
+                self.0.objects.put_opts(key, half.into(), options).await?;
+                return Err(s3_error("InternalError"));
+            }
             Mood::Hangs => return futures::future::pending().await,
             Mood::TakesAndHangs => {
                 self.0.puts.lock().unwrap().push(key.to_string());
