@@ -38,3 +38,8 @@ CREATE TABLE delivery_region_status (
     status TEXT NOT NULL,
     PRIMARY KEY (trail, account, region)
 );
+
+-- What was known of all regions together stands for the home region until it is known better.
+INSERT INTO delivery_region_status (trail, account, region, status)
+    SELECT s.trail, t.account, t.home_region, s.status FROM delivery_status s
+    JOIN trails t ON t.arn = s.trail AND t.deleted IS NULL;

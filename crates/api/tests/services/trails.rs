@@ -212,18 +212,18 @@ async fn logging_starts_and_stops_any_number_of_times() {
 async fn status_tells_of_every_kind_of_delivery_in_the_region_of_the_call() {
     let house = House::new().await;
     house.audit(json!({"IsMultiRegionTrail": true, "EnableLogFileValidation": true})).await;
-    let earlier = now() - SignedDuration::from_mins(1);
+    let (earlier, later) = (now(), now() + SignedDuration::from_mins(1));
     let error = |code: &str| Some(code.to_owned());
     let status = DeliveryStatus {
         latest_delivery: Some(earlier),
         latest_delivery_error: error("NoSuchBucket"),
-        latest_delivery_attempt: Some(now()),
+        latest_delivery_attempt: Some(later),
         latest_delivery_attempt_succeeded: Some(earlier),
         latest_digest_delivery: Some(earlier),
         latest_digest_delivery_error: error("AccessDenied"),
         latest_notification: Some(earlier),
         latest_notification_error: error("AuthorizationError"),
-        latest_notification_attempt: Some(now()),
+        latest_notification_attempt: Some(later),
         latest_notification_attempt_succeeded: Some(earlier),
         latest_cloud_watch_logs_delivery: Some(earlier),
         latest_cloud_watch_logs_delivery_error: error("ResourceNotFoundException"),
@@ -244,10 +244,10 @@ async fn status_tells_of_every_kind_of_delivery_in_the_region_of_the_call() {
         "LatestCloudWatchLogsDeliveryTime": earlier.as_second(),
         "LatestDigestDeliveryTime": earlier.as_second(),
         "LatestDigestDeliveryError": "AccessDenied",
-        "LatestDeliveryAttemptTime": "2026-11-20T12:00:00Z",
-        "LatestNotificationAttemptTime": "2026-11-20T12:00:00Z",
-        "LatestNotificationAttemptSucceeded": "2026-11-20T11:59:00Z",
-        "LatestDeliveryAttemptSucceeded": "2026-11-20T11:59:00Z",
+        "LatestDeliveryAttemptTime": "2026-11-20T12:01:00Z",
+        "LatestNotificationAttemptTime": "2026-11-20T12:01:00Z",
+        "LatestNotificationAttemptSucceeded": "2026-11-20T12:00:00Z",
+        "LatestDeliveryAttemptSucceeded": "2026-11-20T12:00:00Z",
         "TimeLoggingStarted": "",
         "TimeLoggingStopped": "",
     });
@@ -263,6 +263,17 @@ async fn status_tells_of_every_kind_of_delivery_in_the_region_of_the_call() {
     house.trail("UpdateTrail", request).await;
     let shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
     assert!(shown.get("LatestDigestDeliveryTime").is_none(), "{shown}");
+
+    // Made anew under the old name, of which something was still delivered.
+    house.trail("DeleteTrail", json!({"Name": ARN})).await;
+    house.catalog.commit_delivery(&commit).await.unwrap();
+    house.clock.advance(std::time::Duration::from_secs(120));
+    house.audit(json!({"EnableLogFileValidation": true})).await;
+    let mut shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
+    for name in ["LatestCloudWatchLogsDeliveryError", "LatestCloudWatchLogsDeliveryTime"] {
+        shown.as_object_mut().unwrap().remove(name);
+    }
+    assert_eq!(shown, nothing);
 }
 
 #[tokio::test]
