@@ -120,6 +120,8 @@ impl Service {
             .uri(uri)
             .header("content-type", "application/json")
             .header("content-encoding", "gzip")
+            // Nobody adds it where there is nothing, as in a marker, and S3 insists.
+            .header("content-length", object.body.len())
             .header("x-amz-checksum-sha256", checksum);
         if mode == Mode::Create {
             request = request.header("if-none-match", "*");
