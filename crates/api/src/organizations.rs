@@ -22,11 +22,15 @@ mod invite_account;
 mod list_accounts;
 mod list_roots;
 mod page;
+mod remove_account;
 mod service_access;
 mod shown;
 
+use std::sync::Arc;
+
 use catalog::{Catalog, Organization};
 use futures::{FutureExt as _, future::BoxFuture};
+use log::EventLog;
 use record::AccountId;
 use serde::Serialize;
 use serde_json::Value;
@@ -54,6 +58,7 @@ use self::{
     invite_account::invite_account_to_organization,
     list_accounts::list_accounts,
     list_roots::list_roots,
+    remove_account::{leave_organization, remove_account_from_organization},
     service_access::{
         disable_aws_service_access, enable_aws_service_access,
         list_aws_service_access_for_organization,
@@ -68,13 +73,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Organizations {
     catalog: Catalog,
+    log: Arc<dyn EventLog>,
 }
 
 impl Organizations {
-    /// Answers from `catalog`.
+    /// Answers from `catalog`. `log` says at which position somebody joins or leaves.
     #[must_use]
-    pub fn new(catalog: Catalog) -> Self {
-        Self { catalog }
+    pub fn new(catalog: Catalog, log: Arc<dyn EventLog>) -> Self {
+        Self { catalog, log }
     }
 
     async fn run(&self, call: Call) -> Result<Value, Fault> {
@@ -82,8 +88,12 @@ impl Organizations {
             .ok_or_else(|| common("UnknownOperationException", "The operation is not known."))?;
         let Call { caller, request_id, request, .. } = call;
         let request = Value::Object(body::object(&body::whole(request).await?)?);
-        let asked =
-            Asked { catalog: &self.catalog, account: caller.account, request_id: &request_id };
+        let asked = Asked {
+            catalog: &self.catalog,
+            log: self.log.as_ref(),
+            account: caller.account,
+            request_id: &request_id,
+        };
         operate(operation, &asked, request).await
     }
 }
@@ -124,6 +134,7 @@ async fn operate(operation: Operation, asked: &Asked<'_>, request: Value) -> Res
         Operation::InviteAccountToOrganization => {
             shown(invite_account_to_organization(asked, read(request)?).await?)
         }
+        Operation::LeaveOrganization => done(leave_organization(asked).await?),
         Operation::ListAWSServiceAccessForOrganization => {
             shown(list_aws_service_access_for_organization(asked, read(request)?).await?)
         }
@@ -137,6 +148,9 @@ async fn operate(operation: Operation, asked: &Asked<'_>, request: Value) -> Res
         Operation::ListRoots => shown(list_roots(asked, read(request)?).await?),
         Operation::RegisterDelegatedAdministrator => {
             done(register_delegated_administrator(asked, read(request)?).await?)
+        }
+        Operation::RemoveAccountFromOrganization => {
+            done(remove_account_from_organization(asked, read(request)?).await?)
         }
         Operation::AcceptHandshake
         | Operation::AttachPolicy
@@ -161,7 +175,6 @@ async fn operate(operation: Operation, asked: &Asked<'_>, request: Value) -> Res
         | Operation::EnableAllFeatures
         | Operation::EnablePolicyType
         | Operation::InviteOrganizationToTransferResponsibility
-        | Operation::LeaveOrganization
         | Operation::ListAccountsForParent
         | Operation::ListAccountsWithInvalidEffectivePolicy
         | Operation::ListChildren
@@ -179,7 +192,6 @@ async fn operate(operation: Operation, asked: &Asked<'_>, request: Value) -> Res
         | Operation::ListTargetsForPolicy
         | Operation::MoveAccount
         | Operation::PutResourcePolicy
-        | Operation::RemoveAccountFromOrganization
         | Operation::TagResource
         | Operation::TerminateResponsibilityTransfer
         | Operation::UntagResource
@@ -198,11 +210,17 @@ async fn operate(operation: Operation, asked: &Asked<'_>, request: Value) -> Res
 #[derive(Debug)]
 struct Asked<'a> {
     catalog: &'a Catalog,
+    log: &'a dyn EventLog,
     account: AccountId,
     request_id: &'a str,
 }
 
 impl Asked<'_> {
+    /// Where a change of members takes effect: at the end of what is acknowledged.
+    fn position(&self) -> u64 {
+        self.log.durable().borrow().0
+    }
+
     /// The organization that the caller's account is a member of.
     ///
     /// # Errors

@@ -39,9 +39,9 @@ pub struct OwnPut {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{code}: {reason}")]
 pub struct Refused {
-    /// S3's error code: `AccessDenied` when another object stands there under a lock,
-    /// `InternalError`, `KeyTooLongError`, `MetadataTooLarge`, `NoSuchBucket`, `ServiceUnavailable`
-    /// when there is no room.
+    /// S3's error code: `InternalError`, `KeyTooLongError`, `MetadataTooLarge`, `NoSuchBucket`,
+    /// `PreconditionFailed` when another object stands there, `ServiceUnavailable` when there is no
+    /// room.
     pub code: &'static str,
     /// A sentence for people.
     pub reason: String,
@@ -51,8 +51,8 @@ impl Buckets {
     /// Writes an object; it is durable when this returns.
     ///
     /// The same object again is fine, also where the first one is under a lock: nothing is written
-    /// then, but the retention becomes the longer of the two. Any other object in the place of one
-    /// under a lock is refused. Bucket policies are not asked.
+    /// then, but the retention becomes the longer of the two. In the place of any other object it is
+    /// refused, locked or not. Bucket policies are not asked.
     ///
     /// # Errors
     /// See [`Refused::code`]. Only `InternalError` and `ServiceUnavailable` may go away by themselves.
@@ -96,13 +96,18 @@ impl Buckets {
             },
         };
         let place = (put.bucket.as_str(), put.key.as_str());
-        let done = self.store.put(place, object, vec![draft], WhenEtag::Whatever).await;
+        let done = self.store.put(place, object, vec![draft], WhenEtag::Absent).await;
         match done.map_err(|e| failed(&e))? {
             Put::Done(_) => Ok(()),
             Put::NoBucket => Err(no_such_bucket()),
-            Put::Locked if self.stands(&put, &properties).await? => self.prolong(&put, &lock).await,
-            Put::Locked => Err(locked()),
-            Put::NoKey | Put::Precondition => Err(internal("a write without conditions met one")),
+            Put::Locked | Put::Precondition => {
+                if self.stands(&put, &properties).await? {
+                    self.prolong(&put, &lock).await
+                } else {
+                    Err(taken())
+                }
+            }
+            Put::NoKey => Err(internal("a write of a new object asked for one that is there")),
         }
     }
 
@@ -178,9 +183,9 @@ fn internal(reason: &str) -> Refused {
     Refused { code: "InternalError", reason: reason.to_owned() }
 }
 
-fn locked() -> Refused {
-    let reason = "another object stands there under a lock".to_owned();
-    Refused { code: "AccessDenied", reason }
+fn taken() -> Refused {
+    let reason = "another object stands there: was an older copy of the data folder put back?";
+    Refused { code: "PreconditionFailed", reason: reason.to_owned() }
 }
 
 fn no_such_bucket() -> Refused {

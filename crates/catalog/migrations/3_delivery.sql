@@ -11,7 +11,7 @@ CREATE TABLE delivery_files (
     region TEXT NOT NULL,
     -- The folder of the account that it lies in, such as CloudTrail.
     family TEXT NOT NULL,
-    -- log or digest.
+    -- log, digest or backfill.
     kind TEXT NOT NULL,
     bucket TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/3_delivery.sql"),
     include_str!("../migrations/4_organizations.sql"),
     include_str!("../migrations/5_stores.sql"),
+    include_str!("../migrations/6_trails.sql"),
 ];
 
 /// SQLite has one writer at a time; more connections only help readers.

@@ -93,6 +93,9 @@ pub enum Error {
     /// Use the key with which the catalog was created.
     #[error("the master key is not the one that this catalog was created with")]
     MasterKeyWrong,
+    /// Deregister it as a delegated administrator first.
+    #[error("account {0} is a delegated administrator")]
+    MemberDelegated(AccountId),
     /// The organization is full.
     #[error("an organization may have {max} accounts")]
     MemberLimit {
@@ -108,6 +111,9 @@ pub enum Error {
         /// How many characters there may be.
         max: usize,
     },
+    /// Read the trails again, and decide anew.
+    #[error("trails were changed after what was decided on")]
+    DecidedTooEarly,
     /// Start a Trailmark at least as new as the one that wrote the catalog.
     #[error("the catalog has version {found}; this Trailmark knows versions up to {known}")]
     Newer {

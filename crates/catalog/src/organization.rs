@@ -1,6 +1,7 @@
 //! Organizations: accounts under one management account.
 //!
-//! Lives here: the organizations themselves. Members are in `member`, services that may act in an
+//! Lives here: the organizations themselves. Members are in `member`, who was one when in `membership`,
+//! services that may act in an
 //! organization and their delegated administrators in `service`.
 //! Lives elsewhere: who may change them and what AWS answers (`api`).
 //!
@@ -8,6 +9,7 @@
 //! Spec: AWS Organizations User Guide, "Terminology and concepts for AWS Organizations".
 
 mod member;
+mod membership;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -119,6 +121,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         member::insert(&mut tx, &id, management, Joined::Invited, created).await?;
+        membership::begin(&mut tx, &id, management).await?;
         tx.commit().await?;
         let created = time(created, &id)?;
         Ok(Organization { id, root, management, feature_set, created })

@@ -30,8 +30,9 @@ pub use self::{
     version::{DELIVERY_CURSOR, Stage, TrailHistory, TrailVersion},
 };
 pub(crate) use self::{
+    change::{next as next_change, renew as renew_trails},
     name::is_region,
-    status::keep as keep_status,
+    status::{keep as keep_status, keep_in as keep_status_in},
     tag::add as add_tags,
     version::{signed, unsigned},
 };
@@ -85,7 +86,7 @@ pub struct TrailSettings {
     pub kms_key_id: Option<String>,
     /// The id of the organization, such as `o-exampleorgid`, for an organization trail.
     pub organization: Option<String>,
-    /// Whether events that the trail's own deliveries cause are delivered too.
+    /// Whether events that deliveries into the trail's bucket cause are delivered too.
     pub recursive_logging: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Where a chain of digests stands, as the catalog keeps it.
 
-use integrity::digest::{Chain, ChainId, Link, Root, Stamp};
+use integrity::digest::{Chain, ChainId, Link, Root, Stamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::{log_file::StreamId, trail::TrailVersion};
@@ -17,6 +17,9 @@ pub(crate) struct ChainState {
     pub(crate) run: Stamp,
     started: Stamp,
     previous: Option<Previous>,
+    /// The newest backfill digest.
+    #[serde(default)]
+    backfill: Option<Previous>,
     /// Set once the last digest was made.
     pub(crate) ended: Option<Stamp>,
     /// The trail's version that the next digest is written as.
@@ -31,6 +34,18 @@ struct Previous {
     sha256: String,
     signature: String,
     end: Stamp,
+}
+
+impl Previous {
+    fn new(link: Link) -> Self {
+        let Link { bucket, key, sha256, signature, end } = link;
+        Self { bucket, key, sha256, signature, end }
+    }
+
+    fn link(self) -> Link {
+        let Self { bucket, key, sha256, signature, end } = self;
+        Link { bucket, key, sha256, signature, end }
+    }
 }
 
 impl ChainState {
@@ -57,6 +72,7 @@ impl ChainState {
             run,
             started,
             previous: None,
+            backfill: None,
             ended: None,
             version: 0,
             kms_key: None,
@@ -86,20 +102,34 @@ impl ChainState {
         };
         let root = Root { prefix: self.prefix.clone(), organization: self.organization.clone() };
         let mut chain = Chain::start(id, self.bucket.clone(), root, self.started);
-        chain.previous = self.previous.clone().map(|it| Link {
-            bucket: it.bucket,
-            key: it.key,
-            sha256: it.sha256,
-            signature: it.signature,
-            end: it.end,
-        });
+        chain.previous = self.previous.clone().map(Previous::link);
         chain
+    }
+
+    /// The chain of its backfill digests, in the form that has its rules.
+    pub(crate) fn backfill_chain(&self, stream: &StreamId) -> Chain {
+        let previous = self.backfill.clone().map(Previous::link);
+        Chain { previous, backfill: true, ..self.chain(stream) }
+    }
+
+    /// The hour of a log file that was decided on at `planned`, if a backfill digest has to name it:
+    /// the digest of that hour was made without it. Backfill digests only ever go forward; what comes
+    /// after the one of its hour is left to the next regular digest.
+    pub(crate) fn late(&self, planned: Stamp) -> Option<Window> {
+        let window = Window::of(planned, self.started);
+        let is_made = self.previous.as_ref().is_some_and(|it| window.end <= it.end);
+        let is_open = self.backfill.as_ref().is_none_or(|it| it.end < window.end);
+        (is_made && is_open).then_some(window)
     }
 
     /// A digest was made.
     pub(crate) fn link(&mut self, link: Link) {
-        let Link { bucket, key, sha256, signature, end } = link;
-        self.previous = Some(Previous { bucket, key, sha256, signature, end });
+        self.previous = Some(Previous::new(link));
+    }
+
+    /// A backfill digest was made.
+    pub(crate) fn link_backfill(&mut self, link: Link) {
+        self.backfill = Some(Previous::new(link));
     }
 
     pub(crate) fn to_json(&self) -> String {

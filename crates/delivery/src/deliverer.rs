@@ -8,7 +8,7 @@ mod sending;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use catalog::delivery::DeliveryCommit;
+use catalog::delivery::{DeliveryCommit, DeliveryFile};
 use integrity::digest::Stamp;
 use jiff::Timestamp;
 use log::Position;
@@ -20,8 +20,12 @@ use tracing::{error, warn};
 
 use self::{cutting::CUT_MAX, reading::Reader, sending::Outcome};
 use crate::{
-    Components, Error, Settings, Signers, Statuses, backlog::Backlog, digests, lanes::Lanes,
-    spool::Spool, trail::TrailVersion,
+    Components, Error, Settings, Signers, Statuses,
+    backlog::{Backlog, Mark},
+    digests,
+    lanes::Lanes,
+    spool::Spool,
+    trail::TrailVersion,
 };
 
 /// Delivers what trails choose. One for each deployment.
@@ -70,7 +74,16 @@ impl Deliverer {
     ) -> Result<Self, Error> {
         let state = components.catalog.delivery_state().await?;
         let cursor = state.cursor.unwrap_or_default().max(components.log.first().0);
-        let backlog = Backlog::load(state)?;
+        let mut backlog = Backlog::load(state)?;
+        let mut last = None;
+        loop {
+            let marks = components.catalog.delivery_marks(last).await?;
+            let Some(end) = marks.last() else { break };
+            last = Some(end.sequence);
+            for mark in marks {
+                backlog.add(mark);
+            }
+        }
         let waiting = backlog.waiting();
         let at = folder.clone();
         let files = waiting.clone();
@@ -88,7 +101,7 @@ impl Deliverer {
             settings,
             cores: std::thread::available_parallelism().map_or(1, usize::from).min(CUT_MAX),
             versions,
-            reader: Reader::new(cursor, known),
+            reader: Reader::new(cursor, known, Arc::clone(&components.writers)),
             backlog,
             lanes,
             spool,
@@ -247,6 +260,7 @@ impl Deliverer {
         // A trail that came late may move it back.
         let moved = cursor != self.committed.borrow().0;
         commit.cursor = moved.then_some(cursor);
+        commit.judged_by = self.reader.newest();
         self.components.catalog.commit_delivery(&commit).await?;
         self.committed_at = self.now();
         if moved {
@@ -304,8 +318,19 @@ impl Deliverer {
         self.components.signers.as_ref()
     }
 
+    /// Whether another object stands in the place of the file, which waits aside.
+    pub(crate) fn is_aside(&self, file: &Mark) -> bool {
+        self.lanes.is_aside(file.sequence)
+    }
+
     pub(crate) fn checkpoint(&self) -> Option<String> {
         self.components.checkpoints.as_ref()?.newest()
+    }
+
+    /// The whole of a file that is not settled.
+    pub(crate) async fn file(&self, sequence: u64) -> Result<DeliveryFile, Error> {
+        let found = self.components.catalog.delivery_file(sequence).await?;
+        found.ok_or_else(|| Error::Damaged { what: "file", of: sequence.to_string() })
     }
 
     pub(crate) fn spool(&self) -> Spool {

@@ -144,7 +144,8 @@ pub struct Object {
 }
 
 impl Destination {
-    /// Writes the object; when this returns, it is there to stay. Never in the place of another.
+    /// Writes the object; when this returns, it is there to stay. Never in the place of another, save
+    /// what is left of a write of the same that broke off: the beginning of its bytes.
     ///
     /// # Errors
     /// [`Refusal`] when it is not taken.
@@ -177,16 +178,24 @@ async fn put(store: &dyn ObjectStore, object: Object) -> Result<(), Refusal> {
     for (name, value) in object.metadata {
         attributes.insert(Attribute::Metadata(name.into()), value.into());
     }
-    let options = PutOptions { attributes, mode: PutMode::Create, ..PutOptions::default() };
-    let put = store.put_opts(&key, PutPayload::from_bytes(object.body.clone()), options).await;
-    match put {
-        Ok(_) => Ok(()),
-        Err(object_store::Error::AlreadyExists { .. }) => {
-            let there = async { store.get(&key).await?.bytes().await };
-            let there = there.await.map_err(|error| Refusal::of_store(&error))?;
-            if there == object.body { Ok(()) } else { Err(Refusal::taken(&object.key)) }
-        }
-        Err(error) => Err(Refusal::of_store(&error)),
+    let put = async |mode| {
+        let attributes = attributes.clone();
+        let options = PutOptions { attributes, mode, ..PutOptions::default() };
+        store.put_opts(&key, PutPayload::from_bytes(object.body.clone()), options).await.map(drop)
+    };
+    match put(PutMode::Create).await {
+        Ok(()) => return Ok(()),
+        Err(object_store::Error::AlreadyExists { .. }) => {}
+        Err(error) => return Err(Refusal::of_store(&error)),
+    }
+    let there = async { store.get(&key).await?.bytes().await };
+    let there = there.await.map_err(|error| Refusal::of_store(&error))?;
+    if there == object.body {
+        Ok(())
+    } else if object.body.starts_with(&there) {
+        put(PutMode::Overwrite).await.map_err(|error| Refusal::of_store(&error))
+    } else {
+        Err(Refusal::taken(&object.key))
     }
 }
 
@@ -219,7 +228,9 @@ fn write(folder: &Path, object: &Object) -> io::Result<()> {
 fn write_synced(folder: &Path, key: &str, bytes: &[u8]) -> io::Result<()> {
     let path = folder.join(key);
     match fs::read(&path) {
-        Ok(there) if there != bytes => return Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(there) if !bytes.starts_with(&there) => {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         // What is there already may not be durable yet.
         Ok(_) | Err(_) => {}

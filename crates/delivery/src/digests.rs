@@ -1,4 +1,7 @@
 //! Digests: which chains there are, which hour is due, which log files it names.
+//!
+//! A log file that its bucket takes only after the digest of its hour was made is named by a backfill
+//! digest of that hour, once the bucket has taken all files of that hour.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +16,7 @@ use tracing::warn;
 
 use crate::{
     Deliverer, Error,
+    backlog::Mark,
     chain::ChainState,
     log_file::StreamId,
     trail::{Family, TrailVersion},
@@ -32,6 +36,11 @@ pub(crate) async fn plan(deliverer: &mut Deliverer) -> Result<(), Error> {
         .collect();
     for id in chains {
         while let Some(due) = due(deliverer, &id, &current, now) {
+            if !make(deliverer, &id, due, now).await? {
+                break;
+            }
+        }
+        while let Some(due) = late(deliverer, &id, &current) {
             if !make(deliverer, &id, due, now).await? {
                 break;
             }
@@ -83,16 +92,30 @@ async fn start_chains(
             }
         }
     }
-    let mut commit = DeliveryCommit::default();
+    let mut starts = Vec::new();
     for id in wanted {
-        let Some((version, Some(run))) = current.get(&id.trail) else { continue };
+        if let Some((version, Some(run))) = current.get(&id.trail) {
+            starts.push((id, Arc::clone(version), *run));
+        }
+    }
+    // A trail may have ended, or an account left it, before it was seen to have begun.
+    let left: Vec<_> = deliverer.backlog.all_undigested().collect();
+    for (id, number) in left {
+        let of_trail = deliverer.reader.versions().iter().filter(|it| it.trail_arn == id.trail);
+        let known = of_trail.min_by_key(|it| (it.version > number, it.version.abs_diff(number)));
+        if let Some(version) = known {
+            starts.push((id, Arc::clone(version), Stamp::of(version.since)));
+        }
+    }
+    let mut commit = DeliveryCommit::default();
+    for (id, version, run) in starts {
         let stream = deliverer.backlog.streams.entry(id.clone()).or_default();
         let ended = match &stream.chain {
             Some(chain) if chain.ended.is_none() => continue,
             Some(chain) => chain.ended,
             None => None,
         };
-        stream.chain = Some(ChainState::start(version, *run, ended, now));
+        stream.chain = Some(ChainState::start(&version, run, ended, now));
         commit.streams.push(stream.row(&id));
     }
     if commit.streams.is_empty() { Ok(()) } else { deliverer.plan(commit).await }
@@ -103,8 +126,28 @@ async fn start_chains(
 struct Due {
     chain: ChainState,
     window: Window,
-    /// Whether the chain ends with it.
-    last: bool,
+    kind: DueKind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum DueKind {
+    Backfill,
+    Regular,
+    /// The chain ends with it.
+    Last,
+}
+
+impl Due {
+    /// Whether it names the file, once that is delivered.
+    fn names(&self, file: &Mark) -> bool {
+        match self.kind {
+            DueKind::Backfill => self.chain.late(planned(file)) == Some(self.window),
+            DueKind::Regular => {
+                planned(file) < self.window.end && self.chain.late(planned(file)).is_none()
+            }
+            DueKind::Last => true,
+        }
+    }
 }
 
 /// The next digest of the chain, if it is due.
@@ -121,12 +164,12 @@ fn due(deliverer: &Deliverer, id: &StreamId, current: &Current, now: Stamp) -> O
     let rules = chain.chain(id);
     let patience = deliverer.settings().digest_patience();
     if let Some(window) = rules.due(now) {
-        let waits = deliverer
-            .backlog
-            .undigested(id)
-            .any(|it| it.delivered_ms.is_none() && planned(it) < window.end);
+        let due = Due { chain, window, kind: DueKind::Regular };
+        let mut undigested = deliverer.backlog.undigested(id);
+        let waits = undigested
+            .any(|it| it.delivered_ms.is_none() && !deliverer.is_aside(it) && due.names(it));
         let is_due = !waits || now >= window.end.plus_seconds(patience);
-        return is_due.then_some(Due { chain, window, last: false });
+        return is_due.then_some(due);
     }
     if goes_on {
         return None;
@@ -138,7 +181,31 @@ fn due(deliverer: &Deliverer, id: &StreamId, current: &Current, now: Stamp) -> O
     let is_open = streams.any(|(_, it)| it.held_from().is_some());
     let waits = deliverer.backlog.undigested(id).any(|it| it.delivered_ms.is_none());
     let window = rules.last(now)?;
-    (!is_open && !waits).then_some(Due { chain, window, last: true })
+    (!is_open && !waits).then_some(Due { chain, window, kind: DueKind::Last })
+}
+
+/// The next backfill digest of the chain, if it is due.
+fn late(deliverer: &Deliverer, id: &StreamId, current: &Current) -> Option<Due> {
+    let stream = deliverer.backlog.streams.get(id)?;
+    let mut chain = stream.chain.clone().filter(|it| it.ended.is_none())?;
+    if let Some((version, Some(run))) = current.get(&id.trail)
+        && *run == chain.run
+    {
+        chain.follow(version);
+    }
+    let undigested = deliverer.backlog.undigested(id).filter(|it| !deliverer.is_aside(it));
+    let late = undigested.filter_map(|it| Some((chain.late(planned(it))?, it.delivered_ms)));
+    // The oldest hour first, and no hour before all of it is there: the chain only goes forward.
+    let oldest = late.fold(None, |oldest: Option<(Window, bool)>, (window, delivered)| {
+        let whole = delivered.is_some();
+        match oldest {
+            Some((other, _)) if other.end < window.end => oldest,
+            Some((other, others)) if other.end == window.end => Some((other, others && whole)),
+            Some(_) | None => Some((window, whole)),
+        }
+    });
+    let (window, whole) = oldest?;
+    whole.then_some(Due { chain, window, kind: DueKind::Backfill })
 }
 
 /// Makes a digest and decides on it. Whether it could be signed; if not, it is tried again.
@@ -148,27 +215,35 @@ async fn make(
     due: Due,
     now: Stamp,
 ) -> Result<bool, Error> {
-    let Due { mut chain, window, last } = due;
-    let named: Vec<&DeliveryFile> = deliverer
-        .backlog
-        .undigested(id)
-        .filter(|it| it.delivered_ms.is_some() && (last || planned(it) < window.end))
-        .collect();
-    let settled: Vec<u64> = named.iter().map(|it| it.sequence).collect();
-    let log_files = named.into_iter().map(log_file).collect();
+    let named = deliverer.backlog.undigested(id);
+    let named = named.filter(|it| it.delivered_ms.is_some() && due.names(it));
+    let settled: Vec<u64> = named.map(|it| it.sequence).collect();
+    let mut log_files = Vec::with_capacity(settled.len());
+    for sequence in &settled {
+        log_files.push(log_file(deliverer.file(*sequence).await?));
+    }
+    let Due { mut chain, window, kind } = due;
     let checkpoint = deliverer.checkpoint();
+    let (rules, generated) = match kind {
+        DueKind::Backfill => (chain.backfill_chain(id), Some(now)),
+        DueKind::Regular | DueKind::Last => (chain.chain(id), None),
+    };
     let sealed = async {
-        let signer = deliverer.signers().signer(&id.region, window.end.max(now)).await?;
+        // Whoever checks asks for the keys of the window, or of when a backfill digest was made.
+        let at = generated.unwrap_or(window.end);
+        let signer = deliverer.signers().signer(&id.region, at).await?;
         let fingerprint = signer.public_key().fingerprint().clone();
-        let digest = chain.chain(id).draft(window, log_files, fingerprint, checkpoint);
-        digest.seal(signer.as_ref(), None).await.map(|sealed| (digest, sealed))
+        let digest = rules.draft(window, log_files, fingerprint, checkpoint);
+        digest.seal(signer.as_ref(), generated).await.map(|sealed| (digest, sealed))
     };
     let (digest, sealed) = match sealed.await {
         Ok(sealed) => sealed,
         Err(error) => {
             warn!(trail = %id.trail, error = &error as &dyn std::error::Error, "cannot sign a digest, trying again");
-            let status = deliverer.backlog.statuses.entry(id.trail.clone()).or_default();
-            status.latest_digest_delivery_error = Some("InternalError".to_owned());
+            let place = (id.trail.clone(), id.account.to_string(), id.region.clone());
+            for status in deliverer.backlog.statuses_of(&place) {
+                status.latest_digest_delivery_error = Some("InternalError".to_owned());
+            }
             return Ok(false);
         }
     };
@@ -181,7 +256,10 @@ async fn make(
         account: id.account.to_string(),
         region: id.region.clone(),
         family: id.family.as_str().to_owned(),
-        kind: FileKind::Digest,
+        kind: match kind {
+            DueKind::Backfill => FileKind::Backfill,
+            DueKind::Regular | DueKind::Last => FileKind::Digest,
+        },
         bucket: sealed.link.bucket.clone(),
         key: sealed.key,
         kms_key: chain.kms_key.clone(),
@@ -201,10 +279,13 @@ async fn make(
     let body = sealed.body;
     let write = move || spool.write(sequence, &body).and_then(|()| spool.sync());
     spawn_blocking(write).await.map_err(|_| Error::Stopping)??;
-    chain.link(sealed.link);
-    chain.ended = last.then_some(window.end);
+    match kind {
+        DueKind::Backfill => chain.link_backfill(sealed.link),
+        DueKind::Regular | DueKind::Last => chain.link(sealed.link),
+    }
+    chain.ended = (kind == DueKind::Last).then_some(window.end);
     for sequence in &settled {
-        deliverer.backlog.files.remove(sequence);
+        deliverer.backlog.settle(*sequence);
     }
     let stream = deliverer.backlog.streams.entry(id.clone()).or_default();
     stream.chain = Some(chain);
@@ -215,11 +296,11 @@ async fn make(
     Ok(true)
 }
 
-fn log_file(file: &DeliveryFile) -> LogFile {
+fn log_file(file: DeliveryFile) -> LogFile {
     LogFile {
-        s3_bucket: file.bucket.clone(),
-        s3_object: file.key.clone(),
-        hash_value: file.sha256.clone(),
+        s3_bucket: file.bucket,
+        s3_object: file.key,
+        hash_value: file.sha256,
         hash_algorithm: SHA_256.to_owned(),
         newest_event_time: file.newest_event_ms.and_then(stamp),
         oldest_event_time: file.oldest_event_ms.and_then(stamp),
@@ -227,7 +308,7 @@ fn log_file(file: &DeliveryFile) -> LogFile {
 }
 
 /// When the file was decided on, which its name tells.
-fn planned(file: &DeliveryFile) -> Stamp {
+fn planned(file: &Mark) -> Stamp {
     stamp(file.planned_ms).unwrap_or(Stamp::of(Timestamp::MIN))
 }
 

@@ -17,12 +17,16 @@ use crate::{Error, Organization, TrailVersion, Trails};
 
 /// Knows who is in an organization.
 pub trait Members: fmt::Debug + Send + Sync {
-    /// The accounts of the organization of that id, the management account included.
+    /// The accounts that were in the organization of that id when the trail's version of that number
+    /// was made, the management account included. Who joins or leaves makes new versions.
     ///
     /// # Errors
     /// [`Error`] when they cannot be had; asked again later.
-    fn of<'a>(&'a self, organization: &'a str)
-    -> BoxFuture<'a, Result<BTreeSet<AccountId>, Error>>;
+    fn of<'a>(
+        &'a self,
+        organization: &'a str,
+        change: u64,
+    ) -> BoxFuture<'a, Result<BTreeSet<AccountId>, Error>>;
 }
 
 /// The trails of a catalog.
@@ -50,8 +54,8 @@ impl KeptTrails {
         Ok(trails)
     }
 
-    /// Reads them again after every change: at once when this process made it, within
-    /// [`OTHERS_SEEN`] when another did or when an organization has changed. Never ends.
+    /// Reads them again after every change of them or of who is in an organization: at once when this
+    /// process made it, within [`OTHERS_SEEN`] when another did. Never ends.
     pub async fn follow(&self) {
         let mut changes = self.catalog.watch_trails();
         loop {
@@ -99,14 +103,16 @@ impl KeptTrails {
         let sns_topic = kept.sns_topic_arn();
         let settings = kept.settings;
         let organization = match settings.organization {
-            Some(id) => Some(Organization { members: self.members.of(&id).await?, id }),
+            Some(id) => {
+                Some(Organization { members: self.members.of(&id, kept.number).await?, id })
+            }
             None => None,
         };
         Ok(TrailVersion {
             trail_arn,
             version: kept.number,
             from: Position(kept.from),
-            since: kept.made,
+            since: kept.validated_since.unwrap_or(kept.made),
             name: kept.arn.name.to_string(),
             account: kept.arn.account,
             home_region: kept.arn.home_region,
@@ -123,6 +129,7 @@ impl KeptTrails {
             organization,
             kms_key: settings.kms_key_id,
             sns_topic,
+            recursive_logging: settings.recursive_logging,
         })
     }
 }
@@ -147,7 +154,11 @@ mod tests {
     struct Nobody;
 
     impl Members for Nobody {
-        fn of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<BTreeSet<AccountId>, Error>> {
+        fn of<'a>(
+            &'a self,
+            _: &'a str,
+            _: u64,
+        ) -> BoxFuture<'a, Result<BTreeSet<AccountId>, Error>> {
             let member = AccountId::parse("210987654321").unwrap();
             async move { Ok(BTreeSet::from([member])) }.boxed()
         }
@@ -156,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_of_a_trail_is_told_with_its_position() {
         let folder = tempfile::tempdir().unwrap();
-        let (ambient, _clock) = testkit::ambient("2026-07-01T12:00:00Z".parse().unwrap(), 1);
+        let (ambient, clock) = testkit::ambient("2026-07-01T12:00:00Z".parse().unwrap(), 1);
         let master = MasterKey::in_folder(folder.path()).unwrap();
         let catalog = Catalog::open(folder.path(), master, ambient.clone()).await.unwrap();
         let arn = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
@@ -169,6 +180,9 @@ mod tests {
         };
         let new = NewTrail { arn: arn.clone(), settings, tags: Vec::new() };
         catalog.create_trail(&new, 7).await.unwrap();
+
+        let other =
+            TrailArn::parse("arn:aws:cloudtrail:us-east-1:123456789012:trail/other").unwrap();
 
         let trails = KeptTrails::open(catalog.clone(), Arc::new(Nobody), ambient).await.unwrap();
         let mut told = trails.versions();
@@ -189,15 +203,33 @@ mod tests {
             told.changed().await.unwrap();
             let now = Arc::clone(&told.borrow_and_update());
             assert_eq!((now[2].from, now[2].is_logging), (Position(12), false));
+            let settings =
+                TrailSettings { log_file_validation_enabled: true, ..TrailSettings::new("ledger") };
+            let new = NewTrail { arn: other.clone(), settings, tags: Vec::new() };
+            catalog.create_trail(&new, 13).await.unwrap();
+            catalog.set_logging(&other, true, 13).await.unwrap();
         };
         tokio::select! {
             () = changed => {}
             () = trails.follow() => panic!("it ended"),
         }
+        // Also where older versions are not told any more, it is known since when it logs.
+        let trail = catalog.trail(&other).await.unwrap().unwrap();
+        let begun = catalog.trail_version(trail.version).await.unwrap().unwrap().made;
+        clock.advance(Duration::from_secs(3_600));
+        catalog
+            .set_event_selectors(&other, Some(r#"{"AdvancedEventSelectors":[]}"#), 14)
+            .await
+            .unwrap();
+        catalog.set_cursor(DELIVERY_CURSOR, 15).await.unwrap();
+        trails.read().await.unwrap();
+        let now = Arc::clone(&told.borrow_and_update());
+        let [_, last] = now.as_ref() else { panic!("{now:?}") };
+        assert_eq!((last.from, last.since), (Position(14), begun));
         // A trail that was deleted long ago stays, so that its last digest can be made.
         catalog.set_cursor(DELIVERY_CURSOR, 20).await.unwrap();
         trails.read().await.unwrap();
         let now = Arc::clone(&told.borrow_and_update());
-        assert_eq!(now.iter().map(|it| it.from.0).collect::<Vec<_>>(), [12]);
+        assert_eq!(now.iter().map(|it| it.from.0).collect::<Vec<_>>(), [12, 14]);
     }
 }

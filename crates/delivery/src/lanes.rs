@@ -1,27 +1,68 @@
 //! Files on their way: one lane for each trail and bucket, so that one that fails holds up no other.
+//!
+//! Log files go in any order, several at a time. Digests of one chain go one after the other: whoever
+//! finds one in the bucket finds those before it there too.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
 use ambient::Random;
-use catalog::delivery::DeliveryFile;
+use catalog::delivery::FileKind;
 use jiff::Timestamp;
 
-use crate::Settings;
+use crate::{Settings, backlog::Mark};
 
 #[derive(Debug, Default)]
 struct Lane {
-    /// Files that wait, oldest first.
+    /// Files that may be sent, oldest first.
     waiting: BTreeSet<u64>,
+    /// Chains with a digest that may be sent or is on its way, and those that come after it, oldest
+    /// first.
+    chains: BTreeMap<Chain, BTreeSet<u64>>,
     running: usize,
     failures: u32,
     /// Not before this.
     retry: Option<Timestamp>,
 }
 
+/// What tells a chain of digests of one trail from others.
+type Chain = (String, String, FileKind);
+
 impl Lane {
+    fn add(&mut self, file: &Mark) {
+        let Some(chain) = chain(file) else {
+            self.waiting.insert(file.sequence);
+            return;
+        };
+        // INVARIANT: of each chain in `chains`, one digest is in `waiting` or on its way.
+        match self.chains.entry(chain) {
+            Entry::Occupied(mut before) => {
+                before.get_mut().insert(file.sequence);
+            }
+            Entry::Vacant(first) => {
+                first.insert(BTreeSet::new());
+                self.waiting.insert(file.sequence);
+            }
+        }
+    }
+
+    /// The file needs no sending any more: the digest that comes after it may go.
+    fn let_next(&mut self, file: &Mark) {
+        let Some(chain) = chain(file) else { return };
+        let Some(after) = self.chains.get_mut(&chain) else { return };
+        match after.pop_first() {
+            Some(next) => {
+                self.waiting.insert(next);
+            }
+            None => {
+                self.chains.remove(&chain);
+            }
+        }
+    }
+
     /// How long until a file may be sent; none while nothing waits or enough are under way.
     fn opens_in(&self, settings: &Settings, now: Timestamp) -> Option<Duration> {
         // A bucket that failed is tried with one file, not with many.
@@ -39,15 +80,18 @@ impl Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: BTreeMap<(String, String), Lane>,
+    lanes: BTreeMap<(String, Arc<str>), Lane>,
     running: usize,
     /// Trails with files whose places are taken by others.
     contradicted: BTreeSet<String>,
+    /// Those files.
+    aside: BTreeSet<u64>,
 }
 
 impl Lanes {
-    pub(crate) fn add(&mut self, file: &DeliveryFile) {
-        self.lane(file).waiting.insert(file.sequence);
+    /// Lines up a file. Those of one chain come in its order.
+    pub(crate) fn add(&mut self, file: &Mark) {
+        self.lane(file).add(file);
     }
 
     /// The next file to send, if any may be sent.
@@ -66,11 +110,12 @@ impl Lanes {
     }
 
     /// A file was taken, so that its bucket is well.
-    pub(crate) fn succeed(&mut self, file: &DeliveryFile) {
+    pub(crate) fn succeed(&mut self, file: &Mark) {
         self.running = self.running.saturating_sub(1);
         let lane = self.lane(file);
         lane.running = lane.running.saturating_sub(1);
         (lane.failures, lane.retry) = (0, None);
+        lane.let_next(file);
         if lane.waiting.is_empty() && lane.running == 0 {
             self.lanes.remove(&id(file));
         }
@@ -78,9 +123,15 @@ impl Lanes {
 
     /// Another object stands in the file's place. Until the next start the file waits aside, for it
     /// must not hold up those that can be delivered.
-    pub(crate) fn set_aside(&mut self, file: &DeliveryFile) {
+    pub(crate) fn set_aside(&mut self, file: &Mark) {
         self.succeed(file);
-        self.contradicted.insert(file.trail.clone());
+        self.contradicted.insert(file.place.0.clone());
+        self.aside.insert(file.sequence);
+    }
+
+    /// Whether the file waits aside.
+    pub(crate) fn is_aside(&self, sequence: u64) -> bool {
+        self.aside.contains(&sequence)
     }
 
     /// Whether a file of the trail waits aside.
@@ -89,7 +140,7 @@ impl Lanes {
     }
 
     /// A file was not taken, and waits again. Each failure in a row doubles the pause.
-    pub(crate) fn fail(&mut self, file: &DeliveryFile, now: Timestamp, random: &dyn Random) {
+    pub(crate) fn fail(&mut self, file: &Mark, now: Timestamp, random: &dyn Random) {
         self.running = self.running.saturating_sub(1);
         let lane = self.lane(file);
         lane.running = lane.running.saturating_sub(1);
@@ -110,13 +161,19 @@ impl Lanes {
         self.lanes.values().filter_map(|it| it.opens_in(settings, now)).min()
     }
 
-    fn lane(&mut self, file: &DeliveryFile) -> &mut Lane {
+    fn lane(&mut self, file: &Mark) -> &mut Lane {
         self.lanes.entry(id(file)).or_default()
     }
 }
 
-fn id(file: &DeliveryFile) -> (String, String) {
-    (file.trail.clone(), file.bucket.clone())
+/// The chain that a digest stands in; none of a log file.
+fn chain(file: &Mark) -> Option<Chain> {
+    let kind = file.kind;
+    (kind != FileKind::Log).then(|| (file.place.1.clone(), file.place.2.clone(), kind))
+}
+
+fn id(file: &Mark) -> (String, Arc<str>) {
+    (file.place.0.clone(), Arc::clone(&file.bucket))
 }
 
 /// Between three quarters of the pause and all of it, so that lanes do not march in step.

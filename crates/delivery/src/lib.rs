@@ -35,7 +35,7 @@ mod spool;
 mod status;
 mod trail;
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use ambient::Ambient;
 use catalog::Catalog;
@@ -73,6 +73,9 @@ pub struct Components {
     pub signers: Arc<dyn Signers>,
     /// Which trails there are.
     pub trails: Arc<dyn Trails>,
+    /// Ids of the access keys that deliveries write with. What they write may come past the door, and
+    /// so back to us as a record.
+    pub writers: Arc<BTreeSet<String>>,
 }
 
 /// Follows the Merkle tree of the log.
@@ -96,8 +99,8 @@ pub trait Notifier: Debug + Send + Sync {
 
 /// Finds the key that signs digests.
 pub trait Signers: Debug + Send + Sync {
-    /// The signer of a region whose key is valid at `at`, the end of the digest's window or now,
-    /// whichever is later.
+    /// The signer of a region whose key is valid at `at`: the end of a digest's window, which may lie
+    /// days back after a time without service, or when a backfill digest is made.
     ///
     /// # Errors
     /// When no key can be had. Asked again later: the digest waits.

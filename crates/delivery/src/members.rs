@@ -12,12 +12,9 @@ impl Members for Catalog {
     fn of<'a>(
         &'a self,
         organization: &'a str,
+        change: u64,
     ) -> BoxFuture<'a, Result<BTreeSet<AccountId>, Error>> {
-        async move {
-            let members = self.members(organization).await?;
-            Ok(members.into_iter().map(|it| it.account).collect())
-        }
-        .boxed()
+        async move { Ok(self.members_at(organization, change).await?) }.boxed()
     }
 }
 
@@ -29,7 +26,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_joins_is_a_member() {
+    async fn whoever_joins_is_a_member_from_then_on_until_it_leaves() {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::in_folder(folder.path()).unwrap();
         let catalog = Catalog::open(folder.path(), master, Ambient::system()).await.unwrap();
@@ -39,9 +36,17 @@ mod tests {
             catalog.add_account(id, "account").await.unwrap();
         }
         let made = catalog.create_organization(management, FeatureSet::All).await.unwrap();
-        assert_eq!(Members::of(&catalog, &made.id).await.unwrap(), BTreeSet::from([management]));
-        catalog.add_member(&made.id, other).await.unwrap();
-        let both = BTreeSet::from([management, other]);
-        assert_eq!(Members::of(&catalog, &made.id).await.unwrap(), both);
+        let mut changes = vec![catalog.trail_changes().await.unwrap()];
+        catalog.add_member(&made.id, other, 0).await.unwrap();
+        changes.push(catalog.trail_changes().await.unwrap());
+        catalog.remove_member(&made.id, other, 0).await.unwrap();
+        changes.push(catalog.trail_changes().await.unwrap());
+        catalog.add_member(&made.id, other, 0).await.unwrap();
+        changes.push(catalog.trail_changes().await.unwrap());
+        for (change, has_other) in changes.into_iter().zip([false, true, false, true]) {
+            let expected: BTreeSet<_> =
+                [management].into_iter().chain(has_other.then_some(other)).collect();
+            assert_eq!(Members::of(&catalog, &made.id, change).await.unwrap(), expected);
+        }
     }
 }

@@ -29,7 +29,8 @@ pub struct TrailVersion {
     pub version: u64,
     /// The first position that it judges.
     pub from: Position,
-    /// When it was made: of the first that logs and validates, when the chain of digests starts.
+    /// Since when the trail has been logging and validating without a break, up to this version: when
+    /// the chain of digests starts. When it was made, if it does not.
     pub since: Timestamp,
     /// Name of the trail.
     pub name: String,
@@ -57,6 +58,9 @@ pub struct TrailVersion {
     pub kms_key: Option<String>,
     /// The topic to notify.
     pub sns_topic: Option<String>,
+    /// Whether it takes records of what other trails deliver into its bucket. Those of its own
+    /// deliveries it never takes: it would feed itself.
+    pub recursive_logging: bool,
 }
 
 /// Whose records an organization trail takes.
@@ -91,6 +95,17 @@ impl TrailVersion {
             Some(organization) => organization.members.contains(&account),
             None => account == self.account,
         }
+    }
+
+    /// Whether a delivery to the object of that ARN is none of its records: its own, and without
+    /// recursive logging those of others into its bucket.
+    ///
+    /// Spec: CloudTrail API Reference, "CreateTrail", `RecursiveLogging`.
+    fn leaves_out(&self, object_arn: &str) -> bool {
+        let place = object_arn.split_once(":::").and_then(|(_, it)| it.split_once('/'));
+        let Some((bucket, key)) = place else { return false };
+        let is_own = key.starts_with(&self.root().folder());
+        bucket == self.bucket && (is_own || !self.recursive_logging && key.contains("AWSLogs/"))
     }
 
     /// The accounts that have a chain of digests in any case.
@@ -153,11 +168,18 @@ pub(crate) struct Epoch {
     /// Those that are logging, in the order of the sets of `selection`.
     logging: Vec<Arc<TrailVersion>>,
     selection: Selection,
+    /// Access keys that deliveries write with.
+    writers: Arc<BTreeSet<String>>,
 }
 
 impl Epoch {
     /// The stretch that `position` lies in.
-    pub(crate) fn at(versions: &[Arc<TrailVersion>], position: u64, number: u64) -> Self {
+    pub(crate) fn at(
+        versions: &[Arc<TrailVersion>],
+        position: u64,
+        number: u64,
+        writers: &Arc<BTreeSet<String>>,
+    ) -> Self {
         let until = versions.iter().map(|it| it.from.0).filter(|from| *from > position).min();
         let mut valid: Vec<Arc<TrailVersion>> = Vec::new();
         for version in versions.iter().filter(|it| it.from.0 <= position) {
@@ -170,7 +192,7 @@ impl Epoch {
         }
         let logging: Vec<_> = valid.iter().filter(|it| it.is_logging).cloned().collect();
         let selection = Selection::compile(logging.iter().map(|it| &it.selectors));
-        Self { number, until, versions: valid, logging, selection }
+        Self { number, until, versions: valid, logging, selection, writers: Arc::clone(writers) }
     }
 
     pub(crate) fn contains(&self, position: u64) -> bool {
@@ -195,7 +217,20 @@ impl Epoch {
         let chosen = self.selection.judge(record);
         let chosen = chosen.iter().filter_map(|set| self.logging.get(set));
         let is_global = is_global(region, record);
-        chosen.filter(|it| it.covers(account, region) && (it.global_events || !is_global)).collect()
+        let chosen =
+            chosen.filter(|it| it.covers(account, region) && (it.global_events || !is_global));
+        if !self.is_delivery(record) {
+            return chosen.collect();
+        }
+        let objects: Vec<_> = record.resources().into_iter().filter_map(|it| it.name).collect();
+        chosen.filter(|it| !objects.iter().any(|arn| it.leaves_out(arn))).collect()
+    }
+
+    /// Whether the record is of a write that a delivery has made, past the door.
+    fn is_delivery(&self, record: &Record<'_>) -> bool {
+        !self.writers.is_empty()
+            && record.event_source().as_deref() == Some("s3.amazonaws.com")
+            && record.access_key_id().is_some_and(|it| self.writers.contains(it.as_ref()))
     }
 }
 

@@ -48,6 +48,8 @@ pub struct TreeKeeper {
     /// `None` after a failure, until it is taken up again.
     tree: Option<Tree>,
     signed_at: Option<Timestamp>,
+    /// Whether checkpoints may be signed at present.
+    may_sign: watch::Receiver<bool>,
     checkpoint: watch::Sender<Option<Arc<SignedHead>>>,
     committed: watch::Sender<Position>,
 }
@@ -74,10 +76,18 @@ impl TreeKeeper {
             components,
             key: Arc::new(key),
             signed_at: None,
+            // Its sender is gone: it stays so.
+            may_sign: watch::channel(true).1,
             checkpoint: watch::Sender::new(signed.map(Arc::new)),
             committed: watch::Sender::new(tree.state().next),
             tree: Some(tree),
         })
+    }
+
+    /// Signs only while `may_sign` says so. The tree grows all the same.
+    #[must_use]
+    pub fn signing_while(self, may_sign: watch::Receiver<bool>) -> Self {
+        Self { may_sign, ..self }
     }
 
     /// The position before which the tree needs nothing of the log any more: whoever trims the log
@@ -220,7 +230,7 @@ impl TreeKeeper {
         let next = self.next();
         tokio::select! {
             appended = durable.wait_for(|it| *it > next) => drop(appended.map_err(|_| Error::Stopping)?),
-            // The operator may have asked for an erasure.
+            // The operator may have asked for an erasure, or signing be allowed again.
             () = clock.sleep(LOOK_EVERY) => return Ok(()),
         }
         // Records that come one by one are written some at a time.
@@ -232,10 +242,11 @@ impl TreeKeeper {
         *self.committed.borrow()
     }
 
-    /// Whether leaves wait for a checkpoint.
+    /// Whether leaves wait for a checkpoint that may be signed.
     fn is_behind(&self) -> bool {
         let size = self.tree.as_ref().map_or(0, |it| it.state().head.size);
-        size > self.checkpoint.borrow().as_ref().map_or(0, |it| it.head.size)
+        *self.may_sign.borrow()
+            && size > self.checkpoint.borrow().as_ref().map_or(0, |it| it.head.size)
     }
 
     /// How long until a checkpoint may be signed again. A clock that was put back does not hold it up.

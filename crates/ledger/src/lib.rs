@@ -11,7 +11,8 @@
 //! # What is promised
 //! - Every record of the log is one leaf, once, in the order of the log, wherever a crash falls.
 //! - A checkpoint is signed only over tiles that are on disk, and only when the tree has not lost
-//!   anything that an earlier checkpoint covered.
+//!   anything that an earlier checkpoint covered; and only while the owner lets it
+//!   ([`TreeKeeper::signing_while`]).
 //! - Whoever has the folder can prove any record that the last checkpoint covers, given its bytes.
 //!
 //! # The folder

@@ -361,3 +361,19 @@ async fn the_public_gets_checkpoints_and_hashes_of_what_is_signed_and_no_entries
         assert_eq!(public.page(path).await.status, status, "{path}");
     }
 }
+
+#[tokio::test]
+async fn while_it_may_not_sign_the_tree_grows_and_is_signed_once_it_may() {
+    let mut house = House::new();
+    let may_sign = tokio::sync::watch::Sender::new(false);
+    let mut keeper = house.keeper().await.signing_while(may_sign.subscribe());
+    let (checkpoint, committed) = (keeper.checkpoint(), keeper.committed());
+    let leaves = house.append(10).await;
+    keeper.tick().await.unwrap();
+    assert_eq!(*checkpoint.borrow(), None);
+    assert_eq!(committed.borrow().0, 10, "the log may be trimmed");
+    may_sign.send_replace(true);
+    keeper.tick().await.unwrap();
+    let size = checkpoint.borrow().as_ref().map(|it| it.head.size);
+    assert_eq!(size, Some(leaves.len() as u64));
+}

@@ -42,6 +42,8 @@ const OTHERS_SEEN: Duration = Duration::from_secs(5);
 pub(crate) struct Follower {
     shared: Arc<Shared>,
     changed: watch::Receiver<u64>,
+    /// Wakes up when somebody joins or leaves an organization, and when trails change.
+    joined: watch::Receiver<u64>,
     durable: watch::Receiver<Position>,
     history: StoreHistory,
     members: Members,
@@ -56,13 +58,23 @@ impl Follower {
     /// Starts where the files of the stores end, as far as the log goes back.
     pub(crate) async fn new(shared: Arc<Shared>) -> Result<Self, Error> {
         let (changed, durable) = (shared.catalog.watch_stores(), shared.log.durable());
+        let joined = shared.catalog.watch_trails();
         let first = shared.log.first().0;
         let history = shared.catalog.store_history(first).await?;
         let epoch = Epoch::at(&history, first);
         let members = Members::new();
         let committed = HashMap::new();
-        let mut follower =
-            Self { shared, changed, durable, history, members, epoch, next: first, committed };
+        let mut follower = Self {
+            shared,
+            changed,
+            joined,
+            durable,
+            history,
+            members,
+            epoch,
+            next: first,
+            committed,
+        };
         follower.begin(first).await?;
         Ok(follower)
     }
@@ -93,6 +105,10 @@ impl Follower {
             self.changed.mark_unchanged();
             return self.take_up().await;
         }
+        if self.joined.has_changed().unwrap_or(false) {
+            self.joined.mark_unchanged();
+            self.follow_members().await?;
+        }
         if self.is_due() {
             return self.flush().await;
         }
@@ -107,11 +123,26 @@ impl Follower {
                 durable.map_err(|_| Error::Log(log::Error::Closed))?;
             }
             _ = self.changed.changed() => self.changed.mark_changed(),
+            _ = self.joined.changed() => self.joined.mark_changed(),
             () = clock.sleep(wait) => {
                 if self.shared.catalog.store_changes().await? != self.history.changes {
                     return self.take_up().await;
                 }
+                self.follow_members().await?;
                 self.settle().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up who is in organizations now. What was read is kept as it was judged.
+    async fn follow_members(&mut self) -> Result<(), Error> {
+        for (id, known) in &self.members {
+            let members = self.shared.catalog.members(id).await?;
+            if members.len() != known.len() || members.iter().any(|it| !known.contains(&it.account))
+            {
+                self.flush().await?;
+                return self.take_up().await;
             }
         }
         Ok(())

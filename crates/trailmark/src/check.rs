@@ -9,6 +9,7 @@
 mod rules;
 
 use anyhow::{Context as _, bail};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Value, json};
 use wire::xml;
@@ -78,7 +79,11 @@ async fn ask(server: &CloudTrail, s3: &CloudTrail, region: &str) -> anyhow::Resu
     for trail in trails.context("DescribeTrails told of no list")? {
         let text = |name: &str| trail.get(name).and_then(Value::as_str).unwrap_or_default();
         let (home, name) = (text("HomeRegion"), json!({"Name": text("TrailARN")}));
-        let status = server.call(home, "GetTrailStatus", &name).await?;
+        let mut status = server.call(home, "GetTrailStatus", &name).await?;
+        for region in regions(s3, trail).await?.iter().filter(|it| *it != home) {
+            let there = server.call(region, "GetTrailStatus", &name).await?;
+            join(&mut status, &there);
+        }
         let of = json!({"TrailName": text("TrailARN")});
         let selectors = server.call(home, "GetEventSelectors", &of).await?;
         let bucket = look_at(s3, home, text("S3BucketName"), text("S3KeyPrefix")).await?;
@@ -90,6 +95,40 @@ async fn ask(server: &CloudTrail, s3: &CloudTrail, region: &str) -> anyhow::Resu
         Err(_) => None,
     };
     Ok(answers)
+}
+
+/// The regions that the bucket holds log files of, for an account's multi-region trail: each tells only
+/// of its own deliveries.
+async fn regions(s3: &CloudTrail, trail: &Value) -> anyhow::Result<Vec<String>> {
+    let text = |name: &str| trail.get(name).and_then(Value::as_str).unwrap_or_default();
+    let is = |name: &str| trail.get(name).and_then(Value::as_bool).unwrap_or_default();
+    let Some(account) = text("TrailARN").split(':').nth(4) else { return Ok(Vec::new()) };
+    if !is("IsMultiRegionTrail") || is("IsOrganizationTrail") {
+        return Ok(Vec::new());
+    }
+    let prefix = match text("S3KeyPrefix") {
+        "" => String::new(),
+        prefix => format!("{}/", prefix.trim_end_matches('/')),
+    };
+    let folder = format!("{prefix}AWSLogs/{account}/CloudTrail/");
+    let escaped = utf8_percent_encode(&folder, NON_ALPHANUMERIC);
+    let query = format!("list-type=2&delimiter=%2F&prefix={escaped}");
+    let list = s3.bucket(text("HomeRegion"), text("S3BucketName"), &query).await?;
+    let root = list.ok().and_then(|it| xml::parse(it.as_bytes()).ok());
+    let folders = root.iter().flat_map(|it| &it.children).filter(|it| it.name == "CommonPrefixes");
+    let names = folders.filter_map(|it| it.child_text("Prefix")?.strip_prefix(&folder));
+    Ok(names.map(|it| it.trim_end_matches('/').to_owned()).collect())
+}
+
+/// Adds what another region tells: its errors, and that something was delivered.
+fn join(status: &mut Value, there: &Value) {
+    for name in ["LatestDeliveryError", "LatestDigestDeliveryError", "LatestDeliveryTime"] {
+        if let (None, Some(told)) = (status.get(name), there.get(name))
+            && let Some(status) = status.as_object_mut()
+        {
+            status.insert(name.to_owned(), told.clone());
+        }
+    }
 }
 
 /// Reads what a bucket says of itself; none for what it does not tell us.

@@ -1,5 +1,10 @@
 //! Asks witnesses to cosign our checkpoints, and says loudly when one has seen another tree.
 //!
+//! While one says so, nothing is signed: two checkpoints that contradict each other, under one key,
+//! cost the log its name. Records are kept and delivered, and the tree grows. It goes on when the
+//! newest folder is put back, or when the operator takes the witness out. After a start nothing is
+//! signed before the witnesses were asked about the last checkpoint.
+//!
 //! An older copy of the data folder that was put back, and a second server on a copy of it, are seen
 //! here and nowhere else on our side: all that they know of is consistent in itself.
 //!
@@ -53,6 +58,7 @@ pub(crate) struct Cosigning {
     signed: watch::Receiver<Option<Arc<SignedHead>>>,
     published: watch::Sender<Option<Arc<SignedHead>>>,
     witnessed: watch::Sender<Witnessed>,
+    may_sign: watch::Sender<bool>,
 }
 
 impl Cosigning {
@@ -71,11 +77,12 @@ impl Cosigning {
             Witness::new(name, settings)
                 .with_context(|| format!("`witnesses.{name}` cannot be used"))
         };
-        let witnesses = settings.iter().map(witness).collect::<anyhow::Result<_>>()?;
+        let witnesses: Vec<_> = settings.iter().map(witness).collect::<anyhow::Result<_>>()?;
         let published = watch::Sender::new(signed.borrow().clone());
         let clock = Arc::clone(&ambient.clock);
         let witnessed = watch::Sender::default();
-        Ok(Self { witnesses, log, clock, signed, published, witnessed })
+        let may_sign = watch::Sender::new(witnesses.is_empty() || signed.borrow().is_none());
+        Ok(Self { witnesses, log, clock, signed, published, witnessed, may_sign })
     }
 
     /// What the public may see: each checkpoint once witnesses were asked about it.
@@ -86,6 +93,11 @@ impl Cosigning {
     /// How the witnesses stand.
     pub(crate) fn witnessed(&self) -> watch::Receiver<Witnessed> {
         self.witnessed.subscribe()
+    }
+
+    /// Whether nobody contradicts what was signed.
+    pub(crate) fn may_sign(&self) -> watch::Receiver<bool> {
+        self.may_sign.subscribe()
     }
 
     /// Asks about every checkpoint, the one of the start included, until the tree ends.
@@ -118,10 +130,10 @@ impl Cosigning {
         let count = |is: fn(&Standing) -> bool| {
             self.witnesses.iter().filter(|it| is(&it.standing)).count() as u64
         };
-        self.witnessed.send_replace(Witnessed {
-            contradicting: count(|it| matches!(it, Standing::Contradicts(_))),
-            silent: count(|it| matches!(it, Standing::Silent(_))),
-        });
+        let contradicting = count(|it| matches!(it, Standing::Contradicts(_)));
+        let silent = count(|it| matches!(it, Standing::Silent(_)));
+        self.witnessed.send_replace(Witnessed { contradicting, silent });
+        self.may_sign.send_replace(contradicting == 0);
     }
 }
 
@@ -193,7 +205,7 @@ impl Witness {
                         witness,
                         size,
                         why,
-                        "a witness has seen another history of this log: was an older copy of the data folder put back?"
+                        "a witness has seen another history of this log, nothing is signed: was an older copy of the data folder put back?"
                     );
                 }
                 Standing::Silent(why) => warn!(witness, size, why, "the witness does not cosign"),

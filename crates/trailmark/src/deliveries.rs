@@ -44,6 +44,9 @@ pub(crate) async fn open(config: &Config, components: Components) -> anyhow::Res
         log,
         notifier,
         trails: Arc::clone(&trails) as _,
+        writers: Arc::new(
+            config.buckets.values().filter_map(|it| it.access_key_id.clone()).collect(),
+        ),
         ambient,
     };
     let folder = config.data_dir.join("delivery");

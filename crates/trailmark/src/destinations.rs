@@ -156,7 +156,8 @@ impl Places {
             let key = format!("{prefix}AWSLogs/{organization}{account}/{family}/");
             let marker = Object { key, body: Bytes::new(), metadata: Vec::new() };
             let put = bucket.put(marker).await;
-            put.map_err(|refusal| {
+            // Somebody else's object in its place, such as a folder made by hand, stands in nobody's way.
+            put.or_else(|refusal| if refusal.is_taken() { Ok(()) } else { Err(refusal) }).map_err(|refusal| {
                 warn!(bucket = wanted.bucket, trail = %wanted.trail, %refusal, "the bucket takes nothing from the trail");
                 problem(&refusal)
             })?;

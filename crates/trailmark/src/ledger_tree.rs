@@ -58,7 +58,7 @@ pub(crate) async fn start(
     let (public, committed) = (keeper.public(), keeper.committed());
     let signed = keeper.checkpoint();
     let cosigning = Cosigning::new(&config.witnesses, public.clone(), signed.clone(), ambient)?;
-    let witnessed = cosigning.witnessed();
+    let (witnessed, keeper) = (cosigning.witnessed(), keeper.signing_while(cosigning.may_sign()));
     let (public, published) = if config.witnesses.is_empty() {
         (public, signed)
     } else {

@@ -113,10 +113,11 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         ambient: ambient.clone(),
     };
     let upkeep = tokio::spawn(plane.clone().look_after(cloudtrail.clone()));
+    let organizations = Organizations::new(catalog.clone(), Arc::clone(&shared));
     let mut answers: HashMap<String, Arc<dyn Answer>> = HashMap::from([
         ("cloudtrail".to_owned(), Arc::new(cloudtrail) as _),
         ("cloudtrail-data".to_owned(), Arc::new(CloudTrailData::new(audit_events)) as _),
-        ("organizations".to_owned(), Arc::new(Organizations::new(catalog.clone())) as _),
+        ("organizations".to_owned(), Arc::new(organizations) as _),
         ("sts".to_owned(), Arc::new(Sts) as _),
         ("trailmark".to_owned(), Arc::new(Trailmark::new(records, tail)) as _),
     ]);

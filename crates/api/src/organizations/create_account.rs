@@ -27,7 +27,7 @@ pub(super) async fn create_account(
     refuse_tags(request.tags)?;
     let name = request.account_name.unwrap_or_default();
     let email = request.email.unwrap_or_default();
-    let made = asked.catalog.create_member(&organization.id, &name, &email);
+    let made = asked.catalog.create_member(&organization.id, &name, &email, asked.position());
     let made = made.await.map_err(refused)?;
     Ok(CreateAccountResponse { create_account_status: Some(shown::create_account_status(made)) })
 }

@@ -52,6 +52,11 @@ pub(super) fn refused(error: Error) -> Fault {
              service.",
         ),
         Error::DelegateUnknown(_) => not_registered(),
+        Error::MemberDelegated(_) => because(
+            ErrorCode::ConstraintViolationException,
+            "CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG",
+            "You can't remove a delegated administrator from the organization. Deregister it first.",
+        ),
         Error::MemberLimit { .. } => because(
             ErrorCode::ConstraintViolationException,
             "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
@@ -69,6 +74,7 @@ pub(super) fn refused(error: Error) -> Fault {
         | Error::AccountFixed { .. }
         | Error::Damaged { .. }
         | Error::Database(_)
+        | Error::DecidedTooEarly
         | Error::Io { .. }
         | Error::KeyExists(_)
         | Error::KeyForm

@@ -31,7 +31,7 @@ pub(super) async fn invite_account_to_organization(
     let organization = asked.organization_to_govern().await?;
     refuse_tags(request.tags)?;
     let account = account(&request.target.unwrap_or_default())?;
-    let added = asked.catalog.add_member(&organization.id, account).await;
+    let added = asked.catalog.add_member(&organization.id, account, asked.position()).await;
     added.map_err(|it| refused_target(it, account))?;
     let joined = asked.catalog.member(&organization.id, account).await.map_err(internal)?;
     let joined = joined.map_or(organization.created, |it| it.joined);

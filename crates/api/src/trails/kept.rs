@@ -54,6 +54,7 @@ impl Asked<'_> {
             | Error::AlreadyInOrganization(_)
             | Error::Damaged { .. }
             | Error::Database(_)
+            | Error::DecidedTooEarly
             | Error::Io { .. }
             | Error::KeyExists(_)
             | Error::KeyForm
@@ -62,6 +63,7 @@ impl Asked<'_> {
             | Error::MasterKeyForm
             | Error::MasterKeyMissing(_)
             | Error::MasterKeyWrong
+            | Error::MemberDelegated(_)
             | Error::MemberLimit { .. }
             | Error::NameForm { .. }
             | Error::Newer { .. }

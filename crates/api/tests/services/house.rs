@@ -152,7 +152,7 @@ impl House {
         let sink = Arc::new(LogSink(Arc::clone(&log)));
         let events = AuditEvents { catalog: catalog.clone(), sink, ambient: ambient.clone() };
         let data = CloudTrailData::new(events);
-        let organizations = Organizations::new(catalog.clone());
+        let organizations = Organizations::new(catalog.clone(), Arc::clone(&log));
         Self {
             folder,
             log,
@@ -210,11 +210,11 @@ impl House {
 
     /// Stops everything, and opens it again on the same folder.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { folder, lake, log, window, trailmark, catalog, cloudtrail, bare, data, .. } =
-            self;
+        let Self { folder, lake, log, window, trailmark, catalog, cloudtrail, .. } = self;
+        let (bare, data, organizations) = (self.bare, self.data, self.organizations);
         lake.close().await;
         catalog.close().await;
-        drop((lake, log, window, trailmark, cloudtrail, bare, data));
+        drop((lake, log, window, trailmark, cloudtrail, bare, data, organizations));
         Self::open(folder, |log| log).await
     }
 

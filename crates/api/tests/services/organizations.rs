@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{ACCOUNT, House, OTHER, Refusal, account};
+use crate::house::{ACCOUNT, House, OTHER, REGION, Refusal, account};
 
 pub(crate) const TRAIL: &str = "cloudtrail.amazonaws.com";
 
@@ -261,8 +261,54 @@ async fn what_is_not_there_says_so_after_it_checked_the_request() {
     let (house, _) = House::organized().await;
     let request = json!({"AccountId": OTHER});
     let code = "UnsupportedOperationException";
-    check(&house, ACCOUNT, "RemoveAccountFromOrganization", request, code, None).await;
+    check(&house, ACCOUNT, "CloseAccount", request, code, None).await;
     let code = "InvalidInputException";
-    check(&house, ACCOUNT, "RemoveAccountFromOrganization", json!({}), code, None).await;
+    check(&house, ACCOUNT, "CloseAccount", json!({}), code, None).await;
     check(&house, ACCOUNT, "Nothing", json!({}), "UnknownOperationException", None).await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_removed_or_leaves_stands_alone_and_sees_no_organization_trail() {
+    let (house, _) = House::organized().await;
+    let target = json!({"Target": {"Type": "ACCOUNT", "Id": THIRD}});
+    house.governed("InviteAccountToOrganization", target.clone()).await;
+    let made = house.trail(
+        "CreateTrail",
+        json!({"Name": "all", "S3BucketName": "ledger",
+        "IsOrganizationTrail": true, "IsMultiRegionTrail": true}),
+    );
+    let arn = made.await["TrailARN"].clone();
+    let sees = async |who: &str| {
+        let asked = house.ask(who, REGION, "GetTrail", &json!({"Name": arn})).await;
+        asked.map(drop).map_err(|it| it.code)
+    };
+    assert_eq!((sees(OTHER).await, sees(THIRD).await), (Ok(()), Ok(())));
+    let operation = "RemoveAccountFromOrganization";
+    let of = |id: &str| json!({"AccountId": id});
+    check(&house, OTHER, operation, of(THIRD), "AccessDeniedException", None).await;
+    let unknown = "AccountNotFoundException";
+    check(&house, ACCOUNT, operation, of("999999999999"), unknown, None).await;
+    let governs = "MasterCannotLeaveOrganizationException";
+    check(&house, ACCOUNT, operation, of(ACCOUNT), governs, None).await;
+    check(&house, ACCOUNT, "LeaveOrganization", json!({}), governs, None).await;
+    let delegate = json!({"AccountId": OTHER, "ServicePrincipal": TRAIL});
+    house.governed("RegisterDelegatedAdministrator", delegate.clone()).await;
+    let reason = Some("CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG");
+    let code = "ConstraintViolationException";
+    check(&house, ACCOUNT, operation, of(OTHER), code, reason).await;
+    check(&house, OTHER, "LeaveOrganization", json!({}), code, reason).await;
+    house.governed("DeregisterDelegatedAdministrator", delegate).await;
+    assert_eq!(house.governed(operation, of(OTHER)).await, json!({}));
+    let left = house.organize(THIRD, "LeaveOrganization", &json!({})).await.unwrap();
+    assert_eq!(left, json!({}));
+    let gone = || Err("TrailNotFoundException".to_owned());
+    assert_eq!((sees(OTHER).await, sees(THIRD).await), (gone(), gone()));
+    let alone = "AWSOrganizationsNotInUseException";
+    check(&house, OTHER, "DescribeOrganization", json!({}), alone, None).await;
+    check(&house, THIRD, "LeaveOrganization", json!({}), alone, None).await;
+    let accounts = house.governed("ListAccounts", json!({})).await;
+    assert_eq!(accounts["Accounts"].as_array().unwrap().len(), 1);
+    // Whoever left may come back.
+    house.governed("InviteAccountToOrganization", target).await;
+    assert_eq!(sees(THIRD).await, Ok(()));
 }

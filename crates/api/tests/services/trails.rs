@@ -209,28 +209,29 @@ async fn logging_starts_and_stops_any_number_of_times() {
 }
 
 #[tokio::test]
-async fn status_tells_of_every_kind_of_delivery_in_every_region() {
+async fn status_tells_of_every_kind_of_delivery_in_the_region_of_the_call() {
     let house = House::new().await;
     house.audit(json!({"IsMultiRegionTrail": true, "EnableLogFileValidation": true})).await;
-    let earlier = now() - SignedDuration::from_mins(1);
+    let (earlier, later) = (now(), now() + SignedDuration::from_mins(1));
     let error = |code: &str| Some(code.to_owned());
     let status = DeliveryStatus {
         latest_delivery: Some(earlier),
         latest_delivery_error: error("NoSuchBucket"),
-        latest_delivery_attempt: Some(now()),
+        latest_delivery_attempt: Some(later),
         latest_delivery_attempt_succeeded: Some(earlier),
         latest_digest_delivery: Some(earlier),
         latest_digest_delivery_error: error("AccessDenied"),
         latest_notification: Some(earlier),
         latest_notification_error: error("AuthorizationError"),
-        latest_notification_attempt: Some(now()),
+        latest_notification_attempt: Some(later),
         latest_notification_attempt_succeeded: Some(earlier),
         latest_cloud_watch_logs_delivery: Some(earlier),
         latest_cloud_watch_logs_delivery_error: error("ResourceNotFoundException"),
         ..DeliveryStatus::default()
     };
-    let statuses = vec![(ARN.to_owned(), status)];
-    let commit = DeliveryCommit { statuses, ..DeliveryCommit::default() };
+    let place = (ARN.to_owned(), ACCOUNT.to_owned(), REGION.to_owned());
+    let region_statuses = vec![(place, status)];
+    let commit = DeliveryCommit { region_statuses, ..DeliveryCommit::default() };
     house.catalog.commit_delivery(&commit).await.unwrap();
     let shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
     let expected = json!({
@@ -243,20 +244,36 @@ async fn status_tells_of_every_kind_of_delivery_in_every_region() {
         "LatestCloudWatchLogsDeliveryTime": earlier.as_second(),
         "LatestDigestDeliveryTime": earlier.as_second(),
         "LatestDigestDeliveryError": "AccessDenied",
-        "LatestDeliveryAttemptTime": "2026-11-20T12:00:00Z",
-        "LatestNotificationAttemptTime": "2026-11-20T12:00:00Z",
-        "LatestNotificationAttemptSucceeded": "2026-11-20T11:59:00Z",
-        "LatestDeliveryAttemptSucceeded": "2026-11-20T11:59:00Z",
+        "LatestDeliveryAttemptTime": "2026-11-20T12:01:00Z",
+        "LatestNotificationAttemptTime": "2026-11-20T12:01:00Z",
+        "LatestNotificationAttemptSucceeded": "2026-11-20T12:00:00Z",
+        "LatestDeliveryAttemptSucceeded": "2026-11-20T12:00:00Z",
         "TimeLoggingStarted": "",
         "TimeLoggingStopped": "",
     });
     assert_eq!(shown, expected);
     let elsewhere = house.trail_in("us-east-1", "GetTrailStatus", json!({"Name": ARN})).await;
-    assert_eq!(elsewhere, expected);
+    let nothing = json!({
+        "IsLogging": false, "LatestDeliveryAttemptTime": "", "LatestNotificationAttemptTime": "",
+        "LatestNotificationAttemptSucceeded": "", "LatestDeliveryAttemptSucceeded": "",
+        "TimeLoggingStarted": "", "TimeLoggingStopped": "",
+    });
+    assert_eq!(elsewhere, nothing, "there was nothing to deliver of that region");
     let request = json!({"Name": ARN, "EnableLogFileValidation": false});
     house.trail("UpdateTrail", request).await;
     let shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
     assert!(shown.get("LatestDigestDeliveryTime").is_none(), "{shown}");
+
+    // Made anew under the old name, of which something was still delivered.
+    house.trail("DeleteTrail", json!({"Name": ARN})).await;
+    house.catalog.commit_delivery(&commit).await.unwrap();
+    house.clock.advance(std::time::Duration::from_secs(120));
+    house.audit(json!({"EnableLogFileValidation": true})).await;
+    let mut shown = house.trail("GetTrailStatus", json!({"Name": ARN})).await;
+    for name in ["LatestCloudWatchLogsDeliveryError", "LatestCloudWatchLogsDeliveryTime"] {
+        shown.as_object_mut().unwrap().remove(name);
+    }
+    assert_eq!(shown, nothing);
 }
 
 #[tokio::test]

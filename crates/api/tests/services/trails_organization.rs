@@ -1,5 +1,6 @@
 //! Organization trails: whose they are, who sees them, who may change them.
 
+use catalog::{DeliveryStatus, delivery::DeliveryCommit};
 use serde_json::{Value, json};
 
 use crate::{
@@ -126,6 +127,19 @@ async fn members_see_the_trail_by_arn_and_cannot_change_it() {
         ask(OTHER, operation, json!({"Name": ARN})).await.unwrap();
         let refusal = ask(OTHER, operation, json!({"Name": "audit"})).await.unwrap_err();
         assert_eq!(refusal.code, "TrailNotFoundException");
+    }
+    // Each tells of its own account.
+    let denied = DeliveryStatus {
+        latest_delivery_error: Some("AccessDenied".to_owned()),
+        ..DeliveryStatus::default()
+    };
+    let place = (ARN.to_owned(), OTHER.to_owned(), REGION.to_owned());
+    let region_statuses = vec![(place, denied)];
+    let commit = DeliveryCommit { region_statuses, ..DeliveryCommit::default() };
+    house.catalog.commit_delivery(&commit).await.unwrap();
+    for (who, error) in [(OTHER, json!("AccessDenied")), (ACCOUNT, Value::Null)] {
+        let status = ask(who, "GetTrailStatus", json!({"Name": ARN})).await.unwrap();
+        assert_eq!(status["LatestDeliveryError"], error, "{who}");
     }
     for (operation, request) in [
         ("StartLogging", json!({"Name": ARN})),

@@ -74,11 +74,11 @@ async fn what_a_trail_wrote_is_there_once_and_stays_whoever_asks() {
     let modified = head.header("last-modified").to_owned();
     buckets.put_own(own("log", first)).await.unwrap();
     buckets.put_own(own("log", None)).await.unwrap();
-    check_code(buckets.put_own(own("lag", first)).await, "AccessDenied");
-    check_code(buckets.put_own(own("log and more", first)).await, "AccessDenied");
+    check_code(buckets.put_own(own("lag", first)).await, "PreconditionFailed");
+    check_code(buckets.put_own(own("log and more", first)).await, "PreconditionFailed");
     let signed =
         OwnPut { metadata: vec![("signature".to_owned(), "0".to_owned())], ..own("log", first) };
-    check_code(buckets.put_own(signed).await, "AccessDenied");
+    check_code(buckets.put_own(signed).await, "PreconditionFailed");
     assert_eq!(house.files(), 1, "a repeated write leaves nothing behind");
 
     let longer = compliance(2);
@@ -119,10 +119,11 @@ async fn an_own_write_that_cannot_be_is_refused() {
     check_code(house.buckets.put_own(long).await, "KeyTooLongError");
     let large = OwnPut { metadata: vec![("m".to_owned(), "v".repeat(2048))], ..own("log", None) };
     check_code(house.buckets.put_own(large).await, "MetadataTooLarge");
-    // Without a lock the later object stands, as in every bucket.
+    // Also without a lock, the first one stands.
     house.buckets.put_own(own("log", None)).await.unwrap();
-    house.buckets.put_own(own("other", None)).await.unwrap();
-    assert_eq!(house.call("GET", &format!("/box/{KEY}")).await.expect(200).text(), "other");
+    house.buckets.put_own(own("log", None)).await.unwrap();
+    check_code(house.buckets.put_own(own("other", None)).await, "PreconditionFailed");
+    assert_eq!(house.call("GET", &format!("/box/{KEY}")).await.expect(200).text(), "log");
     assert_eq!(house.files(), 1);
 }
 

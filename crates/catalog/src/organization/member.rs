@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use record::AccountId;
 use sqlx::{Any, Row as _, Transaction, any::AnyRow};
 
-use super::lower_id;
+use super::{lower_id, membership};
 use crate::{
     Catalog, Error,
     account::{account_id, check_name, time},
@@ -98,21 +98,72 @@ impl Catalog {
             .transpose()
     }
 
-    /// Takes an account of the catalog into the organization.
+    /// Takes an account of the catalog into the organization. `position` is the end of the log: from
+    /// there on the organization's trails take its records.
     ///
     /// # Errors
     /// [`Error::AccountUnknown`], [`Error::AlreadyInOrganization`], [`Error::MemberLimit`],
     /// [`Error::Database`].
-    pub async fn add_member(&self, organization: &str, account: AccountId) -> Result<(), Error> {
+    pub async fn add_member(
+        &self,
+        organization: &str,
+        account: AccountId,
+        position: u64,
+    ) -> Result<(), Error> {
         self.check_account(account).await?;
+        let now = self.now_ms();
         let mut tx = self.pool.begin().await?;
-        insert(&mut tx, organization, account, Joined::Invited, self.now_ms()).await?;
+        insert(&mut tx, organization, account, Joined::Invited, now).await?;
         check_room(&mut tx, organization).await?;
-        Ok(tx.commit().await?)
+        let change = membership::join(&mut tx, organization, account, position, now).await?;
+        tx.commit().await?;
+        self.trail_changes.send_replace(change);
+        Ok(())
+    }
+
+    /// Lets an account go from the organization; it stays in the catalog. `position` is the end of the
+    /// log: from there on the organization's trails take no records of it.
+    ///
+    /// # Errors
+    /// [`Error::MemberUnknown`], [`Error::MemberDelegated`], [`Error::Database`].
+    pub async fn remove_member(
+        &self,
+        organization: &str,
+        account: AccountId,
+        position: u64,
+    ) -> Result<(), Error> {
+        let mut tx = self.pool.begin().await?;
+        // The write comes first: it takes the lock, so that what is read next stays true.
+        let change =
+            membership::leave(&mut tx, organization, account, position, self.now_ms()).await?;
+        let row = sqlx::query(
+            "SELECT count(*) AS number FROM organization_delegates \
+             WHERE organization = $1 AND account = $2",
+        )
+        .bind(organization)
+        .bind(account.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+        if row.try_get::<i64, _>("number")? > 0 {
+            return Err(Error::MemberDelegated(account));
+        }
+        let done = sqlx::query(
+            "DELETE FROM organization_members WHERE organization = $1 AND account = $2",
+        )
+        .bind(organization)
+        .bind(account.as_str())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::MemberUnknown(account));
+        }
+        tx.commit().await?;
+        self.trail_changes.send_replace(change);
+        Ok(())
     }
 
     /// Makes an account with a random id inside the organization. Like every account it has a root
-    /// user; it has no users and no keys yet.
+    /// user; it has no users and no keys yet. `position` is as for [`Catalog::add_member`].
     ///
     /// # Errors
     /// [`Error::NameForm`], [`Error::MemberLimit`], [`Error::Database`].
@@ -121,6 +172,7 @@ impl Catalog {
         organization: &str,
         name: &str,
         email: &str,
+        position: u64,
     ) -> Result<AccountRequest, Error> {
         check_name(name)?;
         let requested = self.now_ms();
@@ -140,8 +192,13 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         let account = (done.rows_affected() > 0).then_some(new);
+        let mut change = None;
         match account {
-            Some(_) => check_room(&mut tx, organization).await?,
+            Some(new) => {
+                check_room(&mut tx, organization).await?;
+                let joined = membership::join(&mut tx, organization, new, position, requested);
+                change = Some(joined.await?);
+            }
             None => {
                 sqlx::query("DELETE FROM accounts WHERE id = $1")
                     .bind(new.as_str())
@@ -162,6 +219,9 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
+        if let Some(change) = change {
+            self.trail_changes.send_replace(change);
+        }
         let requested = time(requested, &id)?;
         Ok(AccountRequest { id, name: name.to_owned(), account, requested })
     }

@@ -44,16 +44,18 @@ async fn an_account_is_in_one_organization_at_most() {
         let made = catalog.create_organization(account(who), FeatureSet::All).await;
         assert_eq!(made.is_ok(), who == OTHER);
     }
-    let refused = catalog.add_member(&organization.id, account(OTHER)).await.unwrap_err();
+    let refused = catalog.add_member(&organization.id, account(OTHER), 0).await.unwrap_err();
     assert!(matches!(refused, Error::AlreadyInOrganization(_)), "{refused:?}");
-    let refused = catalog.add_member(&organization.id, account("333333333333")).await.unwrap_err();
+    let refused =
+        catalog.add_member(&organization.id, account("333333333333"), 0).await.unwrap_err();
     assert!(matches!(refused, Error::AccountUnknown(_)), "{refused:?}");
 }
 
 #[tokio::test]
 async fn a_new_account_joins_unless_its_address_is_taken() {
     let (_folder, catalog, organization) = house().await;
-    let made = catalog.create_member(&organization.id, "Audit", "Audit@example.com").await.unwrap();
+    let made =
+        catalog.create_member(&organization.id, "Audit", "Audit@example.com", 0).await.unwrap();
     let new = made.account.unwrap();
     assert!(is_id(&made.id, "car-", 32));
     let kept = catalog.account_request(&organization.id, &made.id).await.unwrap();
@@ -62,10 +64,11 @@ async fn a_new_account_joins_unless_its_address_is_taken() {
     assert_eq!((&*member.name, &*member.email), ("Audit", "Audit@example.com"));
     assert_eq!(member.joined_method, Joined::Created);
     let accounts = catalog.accounts().await.unwrap().len();
-    let again = catalog.create_member(&organization.id, "Two", "audit@EXAMPLE.com").await.unwrap();
+    let again =
+        catalog.create_member(&organization.id, "Two", "audit@EXAMPLE.com", 0).await.unwrap();
     assert_eq!(again.account, None);
     assert_eq!(catalog.accounts().await.unwrap().len(), accounts);
-    catalog.add_member(&organization.id, account(OTHER)).await.unwrap();
+    catalog.add_member(&organization.id, account(OTHER), 0).await.unwrap();
     let members = catalog.members(&organization.id).await.unwrap();
     assert_eq!(members.len(), 3);
     let other = members.iter().find(|it| it.account == account(OTHER)).unwrap();
@@ -82,7 +85,7 @@ async fn a_service_has_three_delegated_administrators_at_most_and_stays_while_it
     let mut members = Vec::new();
     for number in 0..4 {
         let email = format!("{number}@example.com");
-        let made = catalog.create_member(id, "Member", &email).await.unwrap();
+        let made = catalog.create_member(id, "Member", &email, 0).await.unwrap();
         members.push(made.account.unwrap());
     }
     let refused = catalog.register_delegate(id, account(OTHER), TRAIL).await.unwrap_err();
@@ -104,4 +107,49 @@ async fn a_service_has_three_delegated_administrators_at_most_and_stays_while_it
     assert!(matches!(refused, Error::DelegateUnknown(_)), "{refused:?}");
     catalog.disable_service(id, TRAIL).await.unwrap();
     assert_eq!(catalog.service_access(id).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_no_member_and_trails_of_the_organization_have_a_version_of_it() {
+    let (_folder, catalog, organization) = house().await;
+    let id = &organization.id;
+    let arn = "arn:aws:cloudtrail:us-east-1:123456789012:trail/all";
+    let arn = crate::TrailArn::parse(arn).unwrap();
+    let settings = crate::TrailSettings {
+        organization: Some(id.clone()),
+        log_file_validation_enabled: true,
+        ..crate::TrailSettings::new("ledger")
+    };
+    let new = crate::NewTrail { arn: arn.clone(), settings, tags: Vec::new() };
+    catalog.create_trail(&new, 3).await.unwrap();
+    catalog.set_logging(&arn, true, 4).await.unwrap();
+    let refused = catalog.remove_member(id, account(OTHER), 5).await.unwrap_err();
+    assert!(matches!(refused, Error::MemberUnknown(_)), "{refused:?}");
+    catalog.add_member(id, account(OTHER), 6).await.unwrap();
+    catalog.enable_service(id, TRAIL).await.unwrap();
+    catalog.register_delegate(id, account(OTHER), TRAIL).await.unwrap();
+    let refused = catalog.remove_member(id, account(OTHER), 7).await.unwrap_err();
+    assert!(matches!(refused, Error::MemberDelegated(_)), "{refused:?}");
+    catalog.deregister_delegate(id, account(OTHER), TRAIL).await.unwrap();
+    let mut woken = catalog.watch_trails();
+    woken.mark_unchanged();
+    catalog.remove_member(id, account(OTHER), 8).await.unwrap();
+    assert!(woken.has_changed().unwrap());
+    assert_eq!(catalog.organization_of(account(OTHER)).await.unwrap(), None);
+
+    let versions = catalog.trail_history(0).await.unwrap().versions;
+    let mut told = Vec::new();
+    for version in &versions {
+        let members = catalog.members_at(id, version.number).await.unwrap();
+        told.push((version.from, members.contains(&account(OTHER))));
+        assert!(members.contains(&account(MANAGEMENT)));
+        assert_eq!(version.settings, versions[0].settings);
+    }
+    assert_eq!(told, [(3, false), (4, false), (6, true), (8, false)]);
+    let since: Vec<_> = versions.iter().map(|it| it.validated_since).collect();
+    assert_eq!(
+        since,
+        [None, Some(versions[1].made), Some(versions[1].made), Some(versions[1].made)]
+    );
+    catalog.add_member(id, account(OTHER), 9).await.unwrap();
 }

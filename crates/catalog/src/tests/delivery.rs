@@ -72,7 +72,12 @@ async fn a_commit_of_deliveries_is_seen_by_the_next_start() {
     let state = house.open().await.delivery_state().await.unwrap();
     assert_eq!(state.cursor, Some(20));
     let delivered = DeliveryFile { delivered_ms: Some(2_000), ..file(1, FileKind::Log) };
-    assert_eq!(state.files, [delivered, file(2, FileKind::Digest)]);
+    let catalog = house.open().await;
+    let marks = catalog.delivery_marks(None).await.unwrap();
+    assert_eq!(marks, [delivered.mark(), file(2, FileKind::Digest).mark()]);
+    assert_eq!(catalog.delivery_marks(Some(1)).await.unwrap(), marks[1..]);
+    assert_eq!(catalog.delivery_file(1).await.unwrap(), Some(delivered));
+    assert_eq!(catalog.delivery_file(3).await.unwrap(), None);
     assert_eq!(state.streams, [stream(25, Some("[]"))]);
     assert_eq!(state.statuses, [("a".to_owned(), denied())]);
 }
@@ -88,5 +93,6 @@ async fn a_commit_of_deliveries_is_kept_whole_or_not_at_all() {
     };
     assert!(catalog.commit_delivery(&twice).await.is_err());
     let state = catalog.delivery_state().await.unwrap();
-    assert_eq!((state.cursor, state.files.len()), (None, 0));
+    assert_eq!(state.cursor, None);
+    assert_eq!(catalog.delivery_marks(None).await.unwrap(), []);
 }

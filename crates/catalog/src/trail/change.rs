@@ -221,9 +221,12 @@ fn check_room(new: &NewTrail, others: &[Trail]) -> Result<(), Error> {
 
 /// Counts a change, which takes the write lock, and says from where on it holds.
 ///
-/// Not before what `delivery` has judged already, and not before an earlier change: the position that
+/// Not before what `delivery` has decided on already, and not before an earlier change: the position that
 /// the caller read may have been overtaken by both.
-async fn next(tx: &mut Transaction<'_, Any>, position: u64) -> Result<(u64, u64), Error> {
+pub(crate) async fn next(
+    tx: &mut Transaction<'_, Any>,
+    position: u64,
+) -> Result<(u64, u64), Error> {
     let row = sqlx::query("UPDATE trail_changes SET count = count + 1 RETURNING count")
         .fetch_one(&mut **tx)
         .await?;
@@ -232,6 +235,7 @@ async fn next(tx: &mut Transaction<'_, Any>, position: u64) -> Result<(u64, u64)
         "SELECT max(position) AS position FROM (\
              SELECT $1 AS position \
              UNION ALL SELECT position FROM cursors WHERE name = $2 \
+             UNION ALL SELECT max(until) FROM delivery_streams \
              UNION ALL SELECT max(from_position) FROM trail_versions) AS positions",
     )
     .bind(signed(position)?)
@@ -239,6 +243,36 @@ async fn next(tx: &mut Transaction<'_, Any>, position: u64) -> Result<(u64, u64)
     .fetch_one(&mut **tx)
     .await?;
     Ok((number, unsigned(&row, "position", "trail_changes")?))
+}
+
+/// Gives each trail of the organization a new version that is as the one before: what it is of has
+/// changed. The number of the last, if there is any.
+pub(crate) async fn renew(
+    tx: &mut Transaction<'_, Any>,
+    organization: &str,
+    position: u64,
+    now_ms: i64,
+) -> Result<Option<u64>, Error> {
+    let all = format!("{SELECT} WHERE t.deleted IS NULL ORDER BY t.arn");
+    let rows = sqlx::query(&all).fetch_all(&mut **tx).await?;
+    let mut last = None;
+    for row in &rows {
+        let trail = trail(row)?;
+        if trail.settings.organization.as_deref() != Some(organization) {
+            continue;
+        }
+        let (number, from) = next(tx, position).await?;
+        let version = Version {
+            number,
+            from,
+            stage: if trail.is_logging { Stage::Logging } else { Stage::Stopped },
+            settings: trail.settings,
+            event_selectors: trail.event_selectors,
+        };
+        version.insert(tx, &trail.arn.to_string(), now_ms).await?;
+        last = Some(number);
+    }
+    Ok(last)
 }
 
 async fn current(tx: &mut Transaction<'_, Any>, arn: &str) -> Result<Trail, Error> {
@@ -265,10 +299,15 @@ impl Version {
     ) -> Result<(), Error> {
         let settings = serde_json::to_string(&self.settings)
             .map_err(|_| Error::Damaged { what: "settings", of: arn.to_owned() })?;
+        let is_validated =
+            self.stage == Stage::Logging && self.settings.log_file_validation_enabled;
         sqlx::query(
             "INSERT INTO trail_versions \
-             (number, trail, from_position, stage, settings, event_selectors, made) \
-             SELECT $1, id, $2, $3, $4, $5, $6 FROM trails WHERE arn = $7 AND deleted IS NULL",
+             (number, trail, from_position, stage, settings, event_selectors, made, validated_since) \
+             SELECT $1, t.id, $2, $3, $4, $5, $6, CASE WHEN $8 = 1 THEN coalesce((\
+                 SELECT v.validated_since FROM trail_versions v WHERE v.trail = t.id \
+                 ORDER BY v.number DESC LIMIT 1), $6) END \
+             FROM trails t WHERE t.arn = $7 AND t.deleted IS NULL",
         )
         .bind(signed(self.number)?)
         .bind(signed(self.from)?)
@@ -277,6 +316,7 @@ impl Version {
         .bind(&self.event_selectors)
         .bind(now_ms)
         .bind(arn)
+        .bind(i64::from(is_validated))
         .execute(&mut **tx)
         .await?;
         Ok(())
@@ -298,9 +338,11 @@ async fn mark(
 /// Ends a trail. What is named after it goes; its versions stay.
 async fn forget(tx: &mut Transaction<'_, Any>, arn: &str, now_ms: i64) -> Result<(), Error> {
     mark(tx, "deleted", arn, now_ms).await?;
-    for query in
-        ["DELETE FROM tags WHERE resource = $1", "DELETE FROM delivery_status WHERE trail = $1"]
-    {
+    for query in [
+        "DELETE FROM tags WHERE resource = $1",
+        "DELETE FROM delivery_status WHERE trail = $1",
+        "DELETE FROM delivery_region_status WHERE trail = $1",
+    ] {
         sqlx::query(query).bind(arn).execute(&mut **tx).await?;
     }
     Ok(())

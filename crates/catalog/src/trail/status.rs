@@ -1,13 +1,14 @@
 //! How deliveries of a trail go, as `GetTrailStatus` tells it.
 
 use jiff::Timestamp;
+use record::AccountId;
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Row as _, Transaction};
 
 use super::TrailArn;
 use crate::{Catalog, Error};
 
-/// How the deliveries of one trail go, of all regions together. Times of the clock, error codes bare
+/// How the deliveries of one trail go: of one account and region, or of all together. Times of the clock, error codes bare
 /// as the destination has them.
 ///
 /// An error stays until the next success; a time-out sets none. Serialised, it is what the catalog
@@ -58,8 +59,40 @@ impl DeliveryStatus {
     }
 }
 
+impl DeliveryStatus {
+    fn text(&self, arn: &str) -> Result<String, Error> {
+        serde_json::to_string(self)
+            .map_err(|_| Error::Damaged { what: "status", of: arn.to_owned() })
+    }
+}
+
 impl Catalog {
-    /// How the deliveries of a trail go. The default before the first.
+    /// How the deliveries of what was recorded of an account in a region go. The default before the
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub async fn delivery_status_in(
+        &self,
+        arn: &TrailArn,
+        account: AccountId,
+        region: &str,
+    ) -> Result<DeliveryStatus, Error> {
+        let arn = arn.to_string();
+        let row = sqlx::query(
+            "SELECT status FROM delivery_region_status \
+             WHERE trail = $1 AND account = $2 AND region = $3",
+        )
+        .bind(&arn)
+        .bind(account.as_str())
+        .bind(region)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(DeliveryStatus::default()) };
+        DeliveryStatus::read(row.try_get("status")?, &arn)
+    }
+
+    /// How the deliveries of a trail go, all together. The default before the first.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Database`].
@@ -74,20 +107,38 @@ impl Catalog {
     }
 }
 
+/// Keeps how the deliveries of one account and region of a trail go.
+pub(crate) async fn keep_in(
+    tx: &mut Transaction<'_, Any>,
+    (arn, account, region): &(String, String, String),
+    status: &DeliveryStatus,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO delivery_region_status (trail, account, region, status) \
+         VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (trail, account, region) DO UPDATE SET status = excluded.status",
+    )
+    .bind(arn)
+    .bind(account)
+    .bind(region)
+    .bind(status.text(arn)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Keeps how the deliveries of a trail go.
 pub(crate) async fn keep(
     tx: &mut Transaction<'_, Any>,
     arn: &str,
     status: &DeliveryStatus,
 ) -> Result<(), Error> {
-    let text = serde_json::to_string(status)
-        .map_err(|_| Error::Damaged { what: "status", of: arn.to_owned() })?;
     sqlx::query(
         "INSERT INTO delivery_status (trail, status) VALUES ($1, $2) \
          ON CONFLICT (trail) DO UPDATE SET status = excluded.status",
     )
     .bind(arn)
-    .bind(text)
+    .bind(status.text(arn)?)
     .execute(&mut **tx)
     .await?;
     Ok(())

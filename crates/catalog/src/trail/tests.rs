@@ -351,3 +351,71 @@ async fn a_signing_key_is_renewed_before_it_ends_and_old_ones_are_shown_for_ever
     assert_eq!(names(70, 80).await, ["d"]);
     assert!(catalog.public_keys("us-east-1", day(0), day(200)).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_trail_is_validated_since_both_logging_and_validation_were_turned_on() {
+    let house = House::new().await;
+    let arn = arn("audit", "us-east-1");
+    house.create("audit", "us-east-1", 0).await.unwrap();
+    let catalog = &house.catalog;
+    let mut expected = vec![None];
+    let pass = || house.clock.advance(Duration::from_secs(60));
+    let validation = async |on: bool| {
+        let trail = catalog.trail(&arn).await.unwrap().unwrap();
+        let settings = TrailSettings { log_file_validation_enabled: on, ..trail.settings.clone() };
+        catalog.update_trail(&arn, trail.version, &settings, 0).await.unwrap();
+    };
+    pass();
+    catalog.set_logging(&arn, true, 0).await.unwrap();
+    expected.push(None);
+    pass();
+    validation(true).await;
+    let now = || "2026-07-01T12:02:00Z".parse().unwrap();
+    expected.push(Some(now()));
+    pass();
+    catalog.set_event_selectors(&arn, Some("{}"), 0).await.unwrap();
+    expected.push(Some(now()));
+    catalog.set_logging(&arn, false, 0).await.unwrap();
+    expected.push(None);
+    catalog.set_logging(&arn, true, 0).await.unwrap();
+    expected.push(Some("2026-07-01T12:03:00Z".parse().unwrap()));
+    let versions = catalog.trail_history(0).await.unwrap().versions;
+    let since: Vec<_> = versions.iter().map(|it| it.validated_since).collect();
+    // All begin at one position: the history is of the last of them alone.
+    assert_eq!(since, [expected[5]]);
+    let mut found = Vec::new();
+    for number in 1..=6 {
+        found.push(catalog.trail_version(number).await.unwrap().unwrap().validated_since);
+    }
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn what_was_decided_on_does_not_come_before_a_change_and_must_know_of_it() {
+    use crate::delivery::{DeliveryCommit, DeliveryStream};
+    let house = House::new().await;
+    let first = house.create("audit", "us-east-1", 0).await.unwrap();
+    let stream = DeliveryStream {
+        trail: first.arn.to_string(),
+        account: "123456789012".to_owned(),
+        region: "us-east-1".to_owned(),
+        family: "CloudTrail".to_owned(),
+        until: 12,
+        chain: None,
+    };
+    let commit = |judged_by, cursor| DeliveryCommit {
+        cursor: Some(cursor),
+        judged_by,
+        streams: vec![stream.clone()],
+        ..DeliveryCommit::default()
+    };
+    house.catalog.commit_delivery(&commit(first.version, 5)).await.unwrap();
+    // The end of the log was read before those records came.
+    let changed = house.catalog.set_logging(&first.arn, true, 9).await.unwrap();
+    let history = house.history(12).await;
+    assert_eq!(history, [(changed.version, 12, Stage::Logging)]);
+    let refused = house.catalog.commit_delivery(&commit(first.version, 20)).await.unwrap_err();
+    assert!(matches!(refused, Error::DecidedTooEarly), "{refused:?}");
+    assert_eq!(house.catalog.cursor(DELIVERY_CURSOR).await.unwrap(), Some(5));
+    house.catalog.commit_delivery(&commit(changed.version, 20)).await.unwrap();
+}

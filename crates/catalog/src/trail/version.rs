@@ -26,6 +26,9 @@ pub struct TrailVersion {
     pub event_selectors: Option<String>,
     /// When it was made.
     pub made: Timestamp,
+    /// Since when the trail has been logging and validating without a break, up to this version; none
+    /// when this one does not.
+    pub validated_since: Option<Timestamp>,
 }
 
 /// Whether a version of a trail delivers.
@@ -70,7 +73,7 @@ impl Stage {
 }
 
 const SELECT: &str = "SELECT t.arn, v.number, v.from_position, v.stage, v.settings, \
-     v.event_selectors, v.made FROM trail_versions v JOIN trails t ON t.id = v.trail";
+     v.event_selectors, v.made, v.validated_since FROM trail_versions v JOIN trails t ON t.id = v.trail";
 
 impl Catalog {
     /// The version of a trail that judges the record at `position`; `None` before its first.
@@ -162,6 +165,10 @@ fn version(row: &AnyRow) -> Result<TrailVersion, Error> {
         settings: settings(row, &arn)?,
         event_selectors: row.try_get("event_selectors")?,
         made: time(row.try_get("made")?, &arn)?,
+        validated_since: row
+            .try_get::<Option<i64>, _>("validated_since")?
+            .map(|ms| time(ms, &arn))
+            .transpose()?,
         arn: kept_arn(&arn)?,
     })
 }

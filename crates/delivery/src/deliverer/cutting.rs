@@ -105,12 +105,11 @@ impl Deliverer {
 
     /// Makes files durable whose bytes are in the spool, and lines them up.
     pub(crate) async fn plan(&mut self, commit: DeliveryCommit) -> Result<(), Error> {
-        let planned = commit.planned.clone();
+        let marks: Vec<_> = commit.planned.iter().map(DeliveryFile::mark).collect();
         // INVARIANT: no bucket hears of a file before this has returned.
         self.commit(commit).await?;
-        for file in planned {
-            self.lanes.add(&file);
-            self.backlog.add(file);
+        for mark in marks {
+            self.lanes.add(self.backlog.add(mark));
         }
         Ok(())
     }

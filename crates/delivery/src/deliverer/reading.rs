@@ -1,6 +1,9 @@
 //! Reading the log: each record into the open files of the trails that choose it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::future::try_join;
 use log::{Entry, EventLog, Position};
@@ -24,6 +27,8 @@ pub(crate) struct Reader {
     /// The next position to read.
     pub(crate) next: u64,
     known: Arc<[Arc<TrailVersion>]>,
+    /// Access keys that deliveries write with.
+    writers: Arc<BTreeSet<String>>,
     pub(crate) epoch: Arc<Epoch>,
     /// Trails whose quota is used up, each with its first record that is left in the log.
     stalled: BTreeMap<String, u64>,
@@ -71,13 +76,22 @@ async fn judge(log: Arc<dyn EventLog>, epoch: Arc<Epoch>, from: u64) -> Result<J
 }
 
 impl Reader {
-    pub(crate) fn new(next: u64, known: Arc<[Arc<TrailVersion>]>) -> Self {
-        let epoch = Arc::new(Epoch::at(&known, next, 0));
-        Self { next, known, epoch, stalled: BTreeMap::new(), ahead: None }
+    pub(crate) fn new(
+        next: u64,
+        known: Arc<[Arc<TrailVersion>]>,
+        writers: Arc<BTreeSet<String>>,
+    ) -> Self {
+        let epoch = Arc::new(Epoch::at(&known, next, 0, &writers));
+        Self { next, known, writers, epoch, stalled: BTreeMap::new(), ahead: None }
     }
 
     pub(crate) fn versions(&self) -> &[Arc<TrailVersion>] {
         &self.known
+    }
+
+    /// The newest version of any trail that is known.
+    pub(crate) fn newest(&self) -> u64 {
+        self.known.iter().map(|it| it.version).max().unwrap_or_default()
     }
 
     pub(crate) fn stalled_from(&self) -> Option<u64> {
@@ -91,7 +105,8 @@ impl Reader {
     /// Goes on at `next`, which may lie before.
     fn go_to(&mut self, next: u64) {
         self.next = next;
-        self.epoch = Arc::new(Epoch::at(&self.known, next, self.epoch.number + 1));
+        let number = self.epoch.number + 1;
+        self.epoch = Arc::new(Epoch::at(&self.known, next, number, &self.writers));
     }
 }
 

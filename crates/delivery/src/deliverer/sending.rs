@@ -1,14 +1,20 @@
 //! Sending files to their buckets, and what follows from their answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use catalog::delivery::{DeliveryCommit, DeliveryFile, FileKind};
+use jiff::Timestamp;
 use record::AccountId;
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::{Delivered, Deliverer};
-use crate::{Components, Error, Refusal, Target, destination::Object, spool::Spool};
+use crate::{
+    Components, Error, Refusal, Status, Target, backlog::Place, destination::Object, spool::Spool,
+};
 
 /// How something went that was sent.
 #[derive(Debug)]
@@ -17,13 +23,15 @@ pub(crate) enum Outcome {
     File {
         /// Which.
         sequence: u64,
+        /// All that is known of it, when it could be read.
+        file: Option<Box<DeliveryFile>>,
         /// What the bucket said.
         result: Result<(), Refusal>,
     },
     /// A message to a topic.
     Message {
-        /// ARN of the trail.
-        trail: String,
+        /// Trail, account and region of the file that it tells of.
+        place: Arc<Place>,
         /// What the topic said.
         result: Result<(), Refusal>,
     },
@@ -34,16 +42,22 @@ impl Deliverer {
     pub(super) fn send(&mut self) {
         let now = self.now();
         while let Some(sequence) = self.lanes.start(&self.settings, now) {
-            let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
             let (components, spool) = (self.components.clone(), self.spool.clone());
             let timeout = self.settings.put_timeout();
             self.uploads.spawn(async move {
+                // What takes its time on our side is not the bucket's fault.
+                let file = match find(&components, sequence).await {
+                    Ok(file) => file,
+                    Err(refusal) => {
+                        return Outcome::File { sequence, file: None, result: Err(refusal) };
+                    }
+                };
                 let result = tokio::select! {
                     biased;
                     result = upload(&components, spool, &file) => result,
                     () = components.ambient.clock.sleep(timeout) => Err(Refusal::timed_out()),
                 };
-                Outcome::File { sequence, result }
+                Outcome::File { sequence, file: Some(file), result }
             });
         }
     }
@@ -63,55 +77,39 @@ impl Deliverer {
         let mut commit = DeliveryCommit::default();
         let (mut changed, mut gone, mut told) = (BTreeSet::new(), Vec::new(), Vec::new());
         for outcome in outcomes {
-            let (sequence, result) = match outcome {
-                Outcome::File { sequence, result } => (sequence, result),
-                Outcome::Message { trail, result } => {
-                    self.note_message(&trail, result);
-                    changed.insert(trail);
+            let (sequence, file, result) = match outcome {
+                Outcome::File { sequence, file, result } => (sequence, file, result),
+                Outcome::Message { place, result } => {
+                    self.note_message(&place, &result);
+                    changed.insert(place);
                     continue;
                 }
             };
-            let Some(file) = self.backlog.files.get(&sequence).cloned() else { continue };
-            let status = self.backlog.statuses.entry(file.trail.clone()).or_default();
+            let Some(mark) = self.backlog.files.get(&sequence).cloned() else { continue };
+            let (trail, bucket) = (&mark.place.0, &mark.bucket);
+            let key = file.as_ref().map(|it| it.key.as_str()).unwrap_or_default();
             let (code, success) = match result {
                 Ok(()) => {
-                    info!(trail = %file.trail, bucket = %file.bucket, key = %file.key, bytes = file.bytes, records = file.records, "file delivered");
-                    self.lanes.succeed(&file);
+                    let records = file.as_ref().map(|it| it.records);
+                    info!(%trail, %bucket, key, bytes = mark.bytes, records, "file delivered");
+                    self.lanes.succeed(&mark);
                     (None, true)
                 }
                 Err(refusal) if refusal.is_taken() => {
-                    error!(trail = %file.trail, bucket = %file.bucket, key = %file.key, %refusal, "file not delivered: two histories meet in the bucket");
-                    self.lanes.set_aside(&file);
+                    error!(%trail, %bucket, key, %refusal, "file not delivered: two histories meet in the bucket");
+                    self.lanes.set_aside(&mark);
                     (refusal.code, false)
                 }
                 Err(refusal) => {
-                    warn!(trail = %file.trail, bucket = %file.bucket, %refusal, "file not delivered, trying again");
-                    self.lanes.fail(&file, now, self.components.ambient.random.as_ref());
+                    warn!(%trail, %bucket, %refusal, "file not delivered, trying again");
+                    self.lanes.fail(&mark, now, self.components.ambient.random.as_ref());
                     (refusal.code, false)
                 }
             };
             // That there are two histories is not undone by what is delivered after.
-            let is_contradicted = self.lanes.is_contradicted(&file.trail);
-            match file.kind {
-                FileKind::Log => {
-                    status.latest_delivery_attempt = Some(now);
-                    if success {
-                        status.latest_delivery = Some(now);
-                        status.latest_delivery_attempt_succeeded = Some(now);
-                        status.latest_delivery_error.take_if(|_| !is_contradicted);
-                    } else if code.is_some() {
-                        status.latest_delivery_error = code;
-                    }
-                }
-                FileKind::Digest if success => {
-                    status.latest_digest_delivery = Some(now);
-                    status.latest_digest_delivery_error.take_if(|_| !is_contradicted);
-                }
-                FileKind::Digest => {
-                    if code.is_some() {
-                        status.latest_digest_delivery_error = code;
-                    }
-                }
+            let is_contradicted = self.lanes.is_contradicted(trail);
+            for status in self.backlog.statuses_of(&mark.place) {
+                note(status, mark.kind, now, success, code.as_deref(), is_contradicted);
             }
             if success {
                 gone.push(sequence);
@@ -121,17 +119,20 @@ impl Deliverer {
                     commit.delivered.push((sequence, now.as_millisecond()));
                 }
             }
-            if success && file.kind == FileKind::Log {
-                self.notify(&file);
-                let (trail_arn, bucket, key) = (file.trail.clone(), file.bucket, file.key);
+            if success
+                && mark.kind == FileKind::Log
+                && let Some(file) = file
+            {
+                self.notify(&file, &mark.place);
+                let DeliveryFile { trail: trail_arn, bucket, key, .. } = *file;
                 told.push(Delivered { trail_arn, bucket, key });
             }
-            changed.insert(file.trail);
+            changed.insert(mark.place);
         }
-        for trail in changed {
-            if let Some(status) = self.backlog.statuses.get(&trail) {
-                commit.statuses.push((trail, status.clone()));
-            }
+        for place in changed {
+            let [of_trail, own] = self.backlog.statuses_of(&place).map(|it| it.clone());
+            commit.statuses.push((place.0.clone(), of_trail));
+            commit.region_statuses.push((place.as_ref().clone(), own));
         }
         self.commit(commit).await?;
         for delivered in told {
@@ -146,7 +147,7 @@ impl Deliverer {
 
 impl Deliverer {
     /// Begins to tell the trail's topic of a log file.
-    fn notify(&mut self, file: &DeliveryFile) {
+    fn notify(&mut self, file: &DeliveryFile, place: &Arc<Place>) {
         let Some(notifier) = self.components.notifier.clone() else { return };
         let versions = self.reader.versions().iter();
         let of_file =
@@ -154,7 +155,7 @@ impl Deliverer {
         let version = of_file.max_by_key(|it| it.version);
         let Some(topic) = version.and_then(|it| it.sns_topic.clone()) else { return };
         let message = serde_json::json!({"s3Bucket": file.bucket, "s3ObjectKey": [file.key]});
-        let (trail, timeout) = (file.trail.clone(), self.settings.put_timeout());
+        let (place, timeout) = (Arc::clone(place), self.settings.put_timeout());
         let clock = self.components.ambient.clock.clone();
         self.uploads.spawn(async move {
             let message = message.to_string();
@@ -163,29 +164,69 @@ impl Deliverer {
                 result = notifier.publish(&topic, &message) => result,
                 () = clock.sleep(timeout) => Err(Refusal::timed_out()),
             };
-            Outcome::Message { trail, result }
+            Outcome::Message { place, result }
         });
     }
 
-    fn note_message(&mut self, trail: &str, result: Result<(), Refusal>) {
+    fn note_message(&mut self, place: &Place, result: &Result<(), Refusal>) {
         let now = self.now();
-        let status = self.backlog.statuses.entry(trail.to_owned()).or_default();
-        status.latest_notification_attempt = Some(now);
-        match result {
-            Ok(()) => {
-                status.latest_notification = Some(now);
-                status.latest_notification_attempt_succeeded = Some(now);
-                status.latest_notification_error = None;
-            }
-            Err(refusal) => {
-                warn!(%trail, %refusal, "the topic was not told of a file");
-                // CloudTrail shows nothing of time-outs either.
-                if refusal.code.is_some() {
-                    status.latest_notification_error = refusal.code;
+        if let Err(refusal) = result {
+            warn!(trail = %place.0, %refusal, "the topic was not told of a file");
+        }
+        for status in self.backlog.statuses_of(place) {
+            status.latest_notification_attempt = Some(now);
+            match result {
+                Ok(()) => {
+                    status.latest_notification = Some(now);
+                    status.latest_notification_attempt_succeeded = Some(now);
+                    status.latest_notification_error = None;
                 }
+                // CloudTrail shows nothing of time-outs either.
+                Err(Refusal { code: None, .. }) => {}
+                Err(Refusal { code, .. }) => status.latest_notification_error.clone_from(code),
             }
         }
     }
+}
+
+/// Notes how a write went. A time-out, which has no code, changes no error.
+fn note(
+    status: &mut Status,
+    kind: FileKind,
+    now: Timestamp,
+    success: bool,
+    code: Option<&str>,
+    is_contradicted: bool,
+) {
+    let (latest, error) = match kind {
+        FileKind::Log => {
+            status.latest_delivery_attempt = Some(now);
+            if success {
+                status.latest_delivery_attempt_succeeded = Some(now);
+            }
+            (&mut status.latest_delivery, &mut status.latest_delivery_error)
+        }
+        FileKind::Backfill | FileKind::Digest => {
+            (&mut status.latest_digest_delivery, &mut status.latest_digest_delivery_error)
+        }
+    };
+    if success {
+        *latest = Some(now);
+        error.take_if(|_| !is_contradicted);
+    } else if let Some(code) = code {
+        *error = Some(code.to_owned());
+    }
+}
+
+/// All that is known of a file.
+async fn find(components: &Components, sequence: u64) -> Result<Box<DeliveryFile>, Refusal> {
+    let found = components.catalog.delivery_file(sequence).await;
+    let found = found.map_err(|error| broken(format!("the file cannot be looked up: {error}")))?;
+    found.map(Box::new).ok_or_else(|| broken("nothing is known of the file".to_owned()))
+}
+
+fn broken(reason: String) -> Refusal {
+    Refusal::new("InternalError", reason)
 }
 
 async fn upload(components: &Components, spool: Spool, file: &DeliveryFile) -> Result<(), Refusal> {
@@ -198,7 +239,6 @@ async fn upload(components: &Components, spool: Spool, file: &DeliveryFile) -> R
     let destination = components.buckets.open(&target).await?;
     let sequence = file.sequence;
     let body = spawn_blocking(move || spool.read(sequence)).await;
-    let broken = |reason: String| Refusal::new("InternalError", reason);
     let body = body.map_err(|_| broken("the process is stopping".to_owned()))?;
     let body = body.map_err(|error| broken(format!("the waiting file is gone: {error}")))?;
     let metadata: BTreeMap<String, String> = serde_json::from_str(&file.metadata)

@@ -76,11 +76,18 @@ async fn audit_with(
     audit.report("a bucket".to_owned())
 }
 
-/// The digests of a chain, oldest first.
+/// The regular digests of a chain, oldest first.
 async fn digests(house: &House, bucket: &str, region: &str) -> Vec<DigestFile> {
+    chain(house, bucket, region, false).await
+}
+
+/// The digests of a chain, or its backfill digests, oldest first.
+async fn chain(house: &House, bucket: &str, region: &str, backfill: bool) -> Vec<DigestFile> {
     let files = house.buckets.bucket(bucket).files().await;
-    let of_region =
-        |key: &str| DigestName::parse(key).is_some_and(|it| it.1.chain.region == region);
+    let of_region = |key: &str| {
+        DigestName::parse(key)
+            .is_some_and(|(_, it)| it.chain.region == region && it.backfill == backfill)
+    };
     let found = files.iter().filter(|(key, _)| of_region(key));
     let mut digests: Vec<_> = found.map(|(_, body)| DigestFile::parse(body).unwrap()).collect();
     digests.sort_by_key(|it| it.digest_end_time);
@@ -121,18 +128,88 @@ async fn a_day_of_digests_verifies_and_empty_hours_have_theirs() {
 }
 
 #[tokio::test]
-async fn a_late_log_file_is_named_once_by_a_later_digest() {
+async fn log_files_that_come_after_the_digest_of_their_hour_are_in_backfill_digests_of_it() {
     let mut house = House::new().await;
     house.publish(house.trail("all"));
     house.work().await;
-    house.record("us-east-1", "RunInstances").await;
     house.set_mood("all-logs", Mood::Code("AccessDenied"));
-    house.pass(20, 10 * MINUTE).await;
-    house.set_mood("all-logs", Mood::Well);
-    house.pass(12, 10 * MINUTE).await;
+    for files in [1, 0, 2, 1] {
+        for _ in 0..files {
+            house.record("us-east-1", "RunInstances").await;
+            house.pass(1, 10 * MINUTE).await;
+        }
+        house.pass(6 - files, 10 * MINUTE).await;
+    }
+    house.record("us-east-1", "StopInstances").await;
+    // The fourth hour's digest does not wait any longer.
+    house.pass(20, MINUTE).await;
+    house.set_mood("all-logs", Mood::Uneven);
+    house.pass(4, MINUTE).await;
+    let late = chain(&house, "all-logs", "us-east-1", true).await;
+    let told = late.iter().map(|it| (it.digest_end_time.to_string(), it.log_files.len()));
+    let hours = [("11:01:31", 1), ("13:01:31", 2), ("14:01:31", 1)];
+    let expected = hours.map(|(hour, files)| (format!("2026-03-01T{hour}Z"), files));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert!(late[0].starts_chain());
+    assert!(late[1..].iter().all(|it| !it.starts_chain()));
     check(&audit(&house, "all-logs", false).await);
-    let named: Vec<_> = digests(&house, "all-logs", "us-east-1").await;
-    assert_eq!(named.iter().map(|it| it.log_files.len()).sum::<usize>(), 1);
+    house.pass(8, 10 * MINUTE).await;
+    let report = audit(&house, "all-logs", false).await;
+    check(&report);
+    assert_eq!((report.backfill_digests.total, report.log_files.total), (3, 5));
+    let regular = digests(&house, "all-logs", "us-east-1").await;
+    assert_eq!(regular.iter().map(|it| it.log_files.len()).sum::<usize>(), 1);
+    let (regular, words) = (regular.len(), "5/5 log files valid");
+    let expected = [format!("{regular}/{regular} digest files valid"), words.to_owned()];
+    let expected = expected.each_ref().map(String::as_str);
+    validate_logs::check(&house, &[own_key()], expected).await;
+    validate_logs::check(&house, &[own_key()], ["3/3 backfill digest files valid", words]).await;
+}
+
+#[tokio::test]
+async fn a_late_log_file_that_comes_after_the_backfill_digest_of_its_hour_is_named_once() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.work().await;
+    house.pass(7, 10 * MINUTE).await;
+    // Back to an hour whose digest was made: what is delivered now is late, one file after the other.
+    house.clock.set(house.ambient.clock.now() - SignedDuration::from_mins(40));
+    for _ in 0..4 {
+        house.record("us-east-1", "RunInstances").await;
+        house.pass(2, MINUTE).await;
+    }
+    house.start().await;
+    house.pass(15, 10 * MINUTE).await;
+    let report = audit(&house, "all-logs", false).await;
+    check(&report);
+    assert_eq!((report.backfill_digests.total, report.log_files.total), (1, 4));
+}
+
+#[tokio::test]
+async fn digests_of_one_chain_reach_the_bucket_in_its_order_and_other_chains_go_on() {
+    let mut house = House::with(Settings { puts_per_bucket: 16, ..Settings::default() }).await;
+    house.publish(house.trail("all"));
+    for region in ["us-east-1", "eu-west-1", "eu-north-1"] {
+        house.record(region, "RunInstances").await;
+    }
+    house.pass(7, 10 * MINUTE).await;
+    house.set_mood("all-logs", Mood::Uneven);
+    // A day without service, by which 24 digests of each chain are due at once.
+    house.clock.advance(24 * 60 * MINUTE);
+    house.start().await;
+    house.work().await;
+    let puts = house.buckets.bucket("all-logs").puts.lock().unwrap().clone();
+    let names: Vec<_> = puts.iter().filter_map(|it| Some(DigestName::parse(it)?.1)).collect();
+    assert_eq!(names.len(), 3 * 26);
+    let mut newest = BTreeMap::new();
+    for name in &names {
+        let before = newest.insert(name.chain.region.clone(), name.end);
+        assert!(before.is_none_or(|it| it < name.end), "{name:?} came after {before:?}");
+    }
+    let mut regions: Vec<_> = names.iter().map(|it| &it.chain.region).collect();
+    regions.dedup();
+    assert!(regions.len() > 40, "one chain waited for another: {}", regions.len());
+    check(&audit(&house, "all-logs", false).await);
 }
 
 #[tokio::test]
@@ -279,4 +356,37 @@ async fn a_key_that_is_renewed_in_the_middle_of_a_chain_keeps_it_valid() {
     // Whoever has only one of the keys cannot check all.
     let report = audit_with(&house, "all-logs", false, shown.into_iter().take(1)).await;
     assert!(!report.is_valid(), "{report:?}");
+}
+
+#[tokio::test]
+async fn digests_of_hours_without_service_in_which_a_key_was_due_are_signed_as_if_in_time() {
+    let mut house = House::new().await;
+    house.keeps_keys = true;
+    house.start().await;
+    let catalog = house.catalog().await;
+    let begun = house.ambient.clock.now();
+    KeptSigners::new(catalog.clone()).signer("us-east-1", Stamp::of(begun)).await.unwrap();
+    house.clock.set(begun + SignedDuration::from_hours(26 * 24));
+    house.publish(house.trail("all"));
+    house.work().await;
+    house.record("us-east-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    // The key is due for another after one day, and over after four.
+    for days in [3, 3] {
+        house.clock.advance(days * 24 * 60 * MINUTE);
+        house.start().await;
+        house.pass(2, MINUTE).await;
+    }
+    let shown = catalog.public_keys("us-east-1", begun, house.ambient.clock.now()).await.unwrap();
+    let shown = shown.into_iter().map(|it| ValidKey {
+        key: PublicKey::from_der(&it.public_key).unwrap(),
+        validity: Some((Stamp::of(it.valid_from), Stamp::of(it.valid_until))),
+    });
+    let shown: Vec<_> = shown.collect();
+    assert_eq!(shown.len(), 2);
+    check(&audit_with(&house, "all-logs", false, shown.clone()).await);
+    let digests = digests(&house, "all-logs", "us-east-1").await;
+    assert_eq!(digests.len(), 1 + 6 * 24);
+    validate_logs::check(&house, &shown, ["145/145 digest files valid", "1/1 log files valid"])
+        .await;
 }

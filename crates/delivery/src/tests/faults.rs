@@ -70,6 +70,11 @@ async fn a_bucket_that_is_slow_down_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_bucket_whose_service_fails_holds_up_nobody() {
+    check(Mood::Code("InternalError"), Some("InternalError")).await;
+}
+
+#[tokio::test]
 async fn a_bucket_that_hangs_holds_up_nobody_and_shows_no_error() {
     check(Mood::Hangs, None).await;
 }
@@ -207,5 +212,94 @@ async fn an_older_copy_that_was_put_back_replaces_nothing_and_is_told_of_until_t
         house.pass(7, 10 * MINUTE).await;
         let error = house.status("all").latest_digest_delivery_error;
         assert_eq!(error.as_deref(), Some("PreconditionFailed"));
+    }
+}
+
+#[tokio::test]
+async fn each_region_tells_of_its_own_deliveries() {
+    let mut house = House::new().await;
+    let trail = house.trail("all");
+    house.publish(trail.clone());
+    house.record("us-east-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    house.set_mood("all-logs", Mood::Code("AccessDenied"));
+    house.record("eu-west-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    let arn = catalog::TrailArn::parse(&trail.trail_arn).unwrap();
+    let of = async |house: &House, region: &str| {
+        let catalog = house.catalog().await;
+        catalog.delivery_status_in(&arn, trail.account, region).await.unwrap()
+    };
+    let (home, away) = (of(&house, "us-east-1").await, of(&house, "eu-west-1").await);
+    assert_eq!((home.latest_delivery_error, away.latest_delivery), (None, None));
+    assert_eq!(away.latest_delivery_error.as_deref(), Some("AccessDenied"));
+    assert!(home.latest_delivery.is_some() && home.latest_digest_delivery.is_some());
+    assert_eq!(house.status("all").latest_delivery_error.as_deref(), Some("AccessDenied"));
+    house.set_mood("all-logs", Mood::Well);
+    house.start().await;
+    house.pass(2, MINUTE).await;
+    let away = of(&house, "eu-west-1").await;
+    assert!(away.latest_delivery > home.latest_delivery && away.latest_delivery_error.is_none());
+}
+
+#[tokio::test]
+async fn files_that_wait_for_weeks_take_little_memory_each_and_are_all_drained() {
+    assert!(size_of::<crate::backlog::Mark>() <= 96);
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.set_mood("all-logs", Mood::Missing);
+    let mut expected = Vec::new();
+    for minute in 0..200 {
+        expected.push(house.record("us-east-1", "RunInstances").await);
+        house.pass(1, MINUTE).await;
+        if minute == 100 {
+            house.start().await;
+        }
+    }
+    house.start().await;
+    let backlog = &house.deliverer.as_ref().unwrap().backlog;
+    let mut files = backlog.files.values();
+    let first = files.next().unwrap();
+    assert!(files.clone().count() >= 199);
+    let shares = |it: &crate::backlog::Mark| {
+        std::sync::Arc::ptr_eq(&it.place, &first.place)
+            && std::sync::Arc::ptr_eq(&it.bucket, &first.bucket)
+    };
+    assert!(files.all(shares), "names are told once");
+    house.set_mood("all-logs", Mood::Well);
+    house.pass(3, MINUTE).await;
+    house.pass(2, 60 * MINUTE).await;
+    expected.sort();
+    assert_eq!(house.buckets.bucket("all-logs").records().await, expected);
+    assert_eq!(house.deliverer.as_ref().unwrap().backlog.files.len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_write_that_broke_off_is_made_whole() {
+    let mut house = House::new().await;
+    house.publish(house.trail("all"));
+    house.set_mood("all-logs", Mood::Half);
+    let record = house.record("us-east-1", "RunInstances").await;
+    house.pass(2, MINUTE).await;
+    let halves = house.buckets.bucket("all-logs").objects.list(None).try_collect::<Vec<_>>();
+    assert_eq!(halves.await.unwrap().len(), 2, "the beginnings of a log file and of a digest");
+    house.set_mood("all-logs", Mood::Well);
+    house.start().await;
+    house.pass(2, MINUTE).await;
+    assert_eq!(house.buckets.bucket("all-logs").records().await, [record]);
+    let status = house.status("all");
+    assert_eq!((status.latest_delivery_error, status.waiting_files), (None, 0));
+
+    let folder = house.folder.path().join("bucket");
+    std::fs::create_dir(&folder).unwrap();
+    let place = crate::Destination::Folder(folder.clone());
+    let whole = crate::Object { key: "a/b".to_owned(), body: "whole".into(), metadata: Vec::new() };
+    for (there, is_taken) in [("", false), ("who", false), ("whole", false), ("while", true)] {
+        std::fs::create_dir_all(folder.join("a")).unwrap();
+        std::fs::write(folder.join("a/b"), there).unwrap();
+        let put = place.put(whole.clone()).await;
+        assert_eq!(put.is_err_and(|it| it.is_taken()), is_taken, "{there}");
+        let expected = if is_taken { there } else { "whole" };
+        assert_eq!(std::fs::read_to_string(folder.join("a/b")).unwrap(), expected);
     }
 }

@@ -1,13 +1,13 @@
 //! Log files: where they lie, what they hold, when they come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use integrity::digest::LogFileName;
 use object_store::{Attribute, ObjectStore as _, ObjectStoreExt as _, path::Path};
 use record::AccountId;
 
-use super::house::{House, MINUTE, SECOND, only};
-use crate::{Organization, Settings};
+use super::house::{ACCOUNT, House, MINUTE, SECOND, only};
+use crate::{Organization, Settings, TrailVersion};
 
 fn log_files(keys: impl IntoIterator<Item = String>) -> Vec<String> {
     keys.into_iter().filter(|it| !it.contains("/CloudTrail-Digest/")).collect()
@@ -225,4 +225,106 @@ async fn a_trail_that_comes_while_nothing_happens_gets_what_happens_next() {
     }
     assert_eq!(bucket.records().await, [expected]);
     running.abort();
+}
+
+#[tokio::test]
+async fn a_delivery_that_passes_the_door_does_not_feed_the_trail_that_made_it() {
+    let mut house = House::new().await;
+    let objects = r#"{"AdvancedEventSelectors":[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]},{"Field":"resources.type","Equals":["AWS::S3::Object"]}]}]}"#;
+    for (name, bucket, recursive_logging) in
+        [("own", "logs", true), ("beside", "logs", true), ("deaf", "logs", false)]
+    {
+        let mut trail = house.trail(name);
+        trail.selectors = serde_json::from_str(objects).unwrap();
+        trail.bucket = bucket.to_owned();
+        trail.prefix = Some(name.to_owned());
+        trail.recursive_logging = recursive_logging;
+        house.publish(trail);
+    }
+    let key = "own/AWSLogs/123456789012/CloudTrail/us-east-1/2026/03/01/x.json.gz";
+    for (access_key, key) in [
+        ("AKIADELIVERY", key),
+        // Somebody who only says so.
+        ("AKIASOMEBODY", key),
+        ("AKIADELIVERY", "own/report.csv"),
+    ] {
+        let body = format!(
+            r#"{{"eventVersion":"1.11","eventTime":"2026-03-01T10:01:31Z","eventSource":"s3.amazonaws.com","eventName":"PutObject","awsRegion":"us-east-1","userIdentity":{{"type":"IAMUser","accessKeyId":"{access_key}"}},"readOnly":false,"managementEvent":false,"eventCategory":"Data","resources":[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::logs/{key}"}}]}}"#
+        );
+        house.append("us-east-1", ACCOUNT, body).await;
+    }
+    house.pass(2, MINUTE).await;
+    let mut counts = BTreeMap::new();
+    for (key, body) in house.buckets.bucket("logs").files().await {
+        if !key.contains("-Digest/") {
+            let text = String::from_utf8(body).unwrap();
+            let trail = key.split('/').next().unwrap().to_owned();
+            *counts.entry(trail).or_insert(0) += text.matches("PutObject").count();
+        }
+    }
+    let expected = [("beside", 3), ("deaf", 2), ("own", 2)];
+    assert_eq!(counts, expected.map(|(it, count)| (it.to_owned(), count)).into());
+}
+
+#[tokio::test]
+async fn what_was_judged_without_knowing_of_a_change_is_judged_anew() {
+    let mut house = House::new().await;
+    let trail = house.trail("all");
+    house.publish(trail.clone());
+    house.record("us-east-1", "RunInstances").await;
+    let read = house.record("us-east-1", "DescribeInstances").await;
+    house.tick().await;
+    // The change is kept, and has not come to us.
+    let catalog = house.catalog().await;
+    let arn = catalog::TrailArn::parse(&trail.trail_arn).unwrap();
+    let settings = catalog::TrailSettings::new("all-logs");
+    let new = catalog::NewTrail { arn, settings, tags: Vec::new() };
+    let mut number = 0;
+    while number <= trail.version {
+        let made = catalog.create_trail(&new, 0).await.unwrap();
+        number = made.version;
+        if number <= trail.version {
+            catalog.delete_trail(&new.arn, 0).await.unwrap();
+        }
+    }
+    house.clock.advance(MINUTE);
+    let refused = house.deliverer.as_mut().unwrap().tick().await.unwrap_err();
+    let crate::Error::Catalog(refused) = refused else { panic!("{refused:?}") };
+    assert!(matches!(refused, catalog::Error::DecidedTooEarly), "{refused:?}");
+    house.publish(TrailVersion { version: number, selectors: only("ReadOnly"), ..trail });
+    house.start().await;
+    house.pass(2, MINUTE).await;
+    assert_eq!(house.buckets.bucket("all-logs").records().await, [read]);
+}
+
+#[tokio::test]
+async fn records_of_an_account_that_has_left_are_delivered_up_to_then_and_its_chain_ends() {
+    let mut house = House::new().await;
+    let member = AccountId::parse("111122223333").unwrap();
+    let trail = house.trail("org");
+    let of = |members: &[AccountId]| {
+        let members = members.iter().copied().collect();
+        Some(Organization { id: "o-exampleorg".to_owned(), members })
+    };
+    let owner = trail.account;
+    house.publish(TrailVersion { organization: of(&[owner, member]), ..trail.clone() });
+    let event = |house: &House, serial| {
+        super::house::event(serial, house.ambient.clock.now(), "us-east-1", "RunInstances")
+    };
+    let before = event(&house, 900);
+    house.append("us-east-1", "111122223333", before.clone()).await;
+    // It left before its record was even read.
+    let from = house.end();
+    house.publish(TrailVersion { version: 2, from, organization: of(&[owner]), ..trail });
+    house.append("us-east-1", "111122223333", event(&house, 901)).await;
+    let own = house.record("us-east-1", "RunInstances").await;
+    house.pass(15, 10 * MINUTE).await;
+    let bucket = house.buckets.bucket("org-logs");
+    let mut expected = vec![before, own];
+    expected.sort();
+    assert_eq!(bucket.records().await, expected);
+    let files = bucket.files().await;
+    let digests = files.keys().filter(|it| it.contains("-Digest/"));
+    let of_member = digests.clone().filter(|it| it.contains("/111122223333/")).count();
+    assert_eq!((of_member, digests.count() - of_member), (2, 3), "{:?}", files.keys());
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -66,10 +69,14 @@ pub(super) enum Mood {
     Missing,
     /// Answers with an error of S3.
     Code(&'static str),
+    /// Keeps the beginning of the object, and says that it failed.
+    Half,
     /// Never answers.
     Hangs,
     /// Takes the object, and never says so.
     TakesAndHangs,
+    /// Of several writes at once the last is done first.
+    Uneven,
 }
 
 /// A bucket with moods.
@@ -78,6 +85,7 @@ pub(super) struct Bucket {
     pub(super) objects: InMemory,
     mood: Mutex<Mood>,
     pub(super) puts: Mutex<Vec<String>>,
+    asked: AtomicU32,
 }
 
 impl Bucket {
@@ -143,11 +151,23 @@ impl ObjectStore for Moody {
             Mood::Well => {}
             Mood::Missing => return Err(s3_error("NoSuchBucket")),
             Mood::Code(code) => return Err(s3_error(code)),
+            Mood::Half => {
+                let whole = Bytes::from(bytes);
+                let half = whole.slice(..whole.len() / 2);
+                self.0.objects.put_opts(key, half.into(), options).await?;
+                return Err(s3_error("InternalError"));
+            }
             Mood::Hangs => return futures::future::pending().await,
             Mood::TakesAndHangs => {
                 self.0.puts.lock().unwrap().push(key.to_string());
                 self.0.objects.put_opts(key, bytes, options).await?;
                 return futures::future::pending().await;
+            }
+            Mood::Uneven => {
+                let asked = self.0.asked.fetch_add(1, Ordering::Relaxed);
+                for _ in 0..100 - asked % 8 * 10 {
+                    tokio::task::yield_now().await;
+                }
             }
         }
         self.0.puts.lock().unwrap().push(key.to_string());
@@ -207,7 +227,7 @@ impl AllBuckets {
         let mut buckets = self.buckets.lock().unwrap();
         let new = || {
             let (objects, mood) = (InMemory::new(), Mutex::new(Mood::Well));
-            Arc::new(Bucket { objects, mood, puts: Mutex::default() })
+            Arc::new(Bucket { objects, mood, puts: Mutex::default(), asked: AtomicU32::new(0) })
         };
         Arc::clone(buckets.entry(name.to_owned()).or_insert_with(new))
     }
@@ -340,6 +360,7 @@ impl House {
             notifier: Some(Arc::clone(&self.topics) as _),
             signers,
             trails: Arc::clone(&self.trails) as _,
+            writers: Arc::new(["AKIADELIVERY".to_owned()].into()),
         };
         let folder = self.folder.path().join("waiting");
         let deliverer = Deliverer::open(folder, self.settings.clone(), components).await;
@@ -370,6 +391,7 @@ impl House {
             organization: None,
             kms_key: None,
             sns_topic: None,
+            recursive_logging: true,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! AWS's rules: a chain starts when logging or validation is turned on, with a digest for the hour
 //! before; each further one ends a whole number of hours after that instant; a last one ends when
-//! logging stops. Whoever starts again starts a new chain.
+//! logging stops. Whoever starts again starts a new chain. Log files that come after the digest of
+//! their hour was made are in a backfill digest of that hour, which stands in a chain of its own.
 
 use super::{
     ChainId, DigestFile, DigestName, Fingerprint, LogFile, Root, SHA_256, SHA256_WITH_RSA, Stamp,
@@ -15,6 +16,16 @@ pub struct Window {
     pub start: Stamp,
     /// `digestEndTime`.
     pub end: Stamp,
+}
+
+impl Window {
+    /// The whole hour that `instant` lies in, of a chain that has started at `started`; its first
+    /// window for whatever is older.
+    pub fn of(instant: Stamp, started: Stamp) -> Self {
+        let passed = instant.seconds_since(started).div_euclid(HOUR).max(-1);
+        let end = started.plus_seconds((passed + 1) * HOUR);
+        Self { start: end.plus_seconds(-HOUR), end }
+    }
 }
 
 /// What a digest says about the one before it.

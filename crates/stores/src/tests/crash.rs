@@ -266,3 +266,38 @@ async fn an_import_goes_on_after_a_crash_with_every_record_once() {
 fn seeds() -> u64 {
     std::env::var("TRAILMARK_SEEDS").map_or(6, |it| it.parse::<u64>().unwrap() / 50)
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_an_organization_takes_the_records_of_who_is_in_it() {
+    let mut world = World::new(1).await;
+    let [own, other] = [ACCOUNT, "210987654321"].map(|it| AccountId::parse(it).unwrap());
+    world.catalog.add_account(other, "other").await.unwrap();
+    let made = world.catalog.create_organization(own, catalog::FeatureSet::All).await.unwrap();
+    let history = world.catalog.store_history(0).await.unwrap();
+    let settings = StoreSettings {
+        name: "all".to_owned(),
+        organization: Some(made.id.clone()),
+        ..history.stores[0].settings.clone()
+    };
+    world.store = Uuid::from_u128(8);
+    let arn = StoreArn { region: "us-east-1".to_owned(), account: own, id: world.store };
+    let new = NewStore { arn, settings, tags: Vec::new(), status: catalog::StoreStatus::Enabled };
+    world.catalog.create_store(&new, 0).await.unwrap();
+    let mut life = world.begin().await.unwrap();
+    let mut expected = Vec::new();
+    for (number, is_member) in [(1, false), (2, true), (3, false), (4, true)] {
+        if number > 1 && is_member {
+            world.catalog.add_member(&made.id, other, 0).await.unwrap();
+        } else if number > 1 {
+            world.catalog.remove_member(&made.id, other, 0).await.unwrap();
+        }
+        for (account, name) in [(ACCOUNT, "Own"), ("210987654321", "Other")] {
+            world.log.add(account, &[record(16, "AKIA1", name, number)]);
+            if is_member || name == "Own" {
+                expected.push(format!("{name}-{number}"));
+            }
+        }
+        life.catch_up(&world).await.unwrap();
+    }
+    Life::check(&life.counts(&world).await, &expected, "members");
+}

@@ -151,6 +151,7 @@ fn an_older_copy_of_the_data_folder_is_told_of_by_the_witness_the_trail_and_veri
     eventually("the witness contradicts", || {
         page(server, "/_trailmark/metrics").contains("witnesses_contradicting 1\n").then_some(())
     });
+    let signed = page(server, "/_trailmark/log/checkpoint");
     server.aws(&["sts", "get-caller-identity"]);
     let status = eventually("the trail's status tells", || {
         let status = server.aws_json(&["cloudtrail", "get-trail-status", "--name", "audit"]);
@@ -161,6 +162,8 @@ fn an_older_copy_of_the_data_folder_is_told_of_by_the_witness_the_trail_and_veri
     for told in ["a witness has seen another history of this log", "two histories meet"] {
         assert!(words.contains(told) && words.contains("ERROR"), "`{told}` is missing: {words}");
     }
+    // Nothing is signed over a history that is not the one that was seen.
+    assert_eq!(page(server, "/_trailmark/log/checkpoint"), signed);
     deployment.hours.pass();
     let after = eventually("the digest of a free hour is delivered", || {
         let now = list(&deployment.server);

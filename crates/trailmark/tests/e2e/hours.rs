@@ -1,6 +1,6 @@
 //! Hours that pass in seconds: server and clients read one clock, which the test sets.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 /// A clock for processes, by Debian's `faketime`: the system's, moved forward. What they wait for
 /// takes its real time.
@@ -10,9 +10,11 @@ pub(crate) struct Hours {
 }
 
 impl Hours {
-    /// A clock that shows the system's time.
+    /// A clock that shows the system's time of after the next midnight, so that a day is ahead.
     pub(crate) fn new() -> Self {
-        let hours = Self { folder: tempfile::tempdir().unwrap(), passed: 0 };
+        let said = Command::new("date").args(["-u", "+%H"]).output().unwrap().stdout;
+        let hour: u64 = String::from_utf8(said).unwrap().trim().parse().unwrap();
+        let hours = Self { folder: tempfile::tempdir().unwrap(), passed: 24 - hour };
         hours.show();
         hours
     }

@@ -1,6 +1,12 @@
 //! Trails, by the clients that people have.
 
-use crate::harness::Server;
+use std::{
+    net::{TcpListener, TcpStream},
+    sync::{Arc, OnceLock},
+    thread,
+};
+
+use crate::harness::{Server, eventually};
 
 const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
 
@@ -111,4 +117,76 @@ print("round trip")
 "#,
     );
     assert_eq!(said.trim(), "round trip");
+}
+
+/// A door in front of the server's own: a port that is known before the server has one.
+fn relay() -> (u16, Arc<OnceLock<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, target) =
+        (listener.local_addr().unwrap().port(), Arc::<OnceLock<String>>::default());
+    let of = Arc::clone(&target);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(of.wait()).unwrap());
+            for (mut from, mut to) in
+                [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+            {
+                thread::spawn(move || {
+                    std::io::copy(&mut from, &mut to).ok();
+                    to.shutdown(std::net::Shutdown::Write).ok();
+                });
+            }
+        }
+    });
+    (port, target)
+}
+
+#[test]
+fn a_trail_whose_bucket_lies_behind_the_door_does_not_feed_itself() {
+    let (port, target) = relay();
+    let (id, secret) = ("AKIAIOSFODNN7DELIVER", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY");
+    let server = Server::start_with(
+        &[],
+        &[
+            ("TRAILMARK_ROOT_ACCESS_KEY_ID", id),
+            ("TRAILMARK_ROOT_SECRET_ACCESS_KEY", secret),
+            ("TRAILMARK_DELIVERY__FILE_AGE_SECONDS", "1"),
+            ("TRAILMARK_BUCKETS__LEDGER__ENDPOINT", &format!("http://127.0.0.1:{port}")),
+            ("TRAILMARK_BUCKETS__LEDGER__ACCESS_KEY_ID", id),
+            ("TRAILMARK_BUCKETS__LEDGER__SECRET_ACCESS_KEY", secret),
+        ],
+    );
+    target.set(server.endpoint().strip_prefix("http://").unwrap().to_owned()).unwrap();
+    server.aws(&["s3", "mb", "s3://ledger"]);
+    server.aws(&["cloudtrail", "create-trail", "--name", "audit", "--s3-bucket-name", "ledger"]);
+    let everything = r#"[{"ReadWriteType":"WriteOnly","IncludeManagementEvents":false,"DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3"]}]}]"#;
+    let selectors = ["--trail-name", "audit", "--event-selectors", everything];
+    server.aws(&[&["cloudtrail", "put-event-selectors"], &selectors[..]].concat());
+    server.aws(&["cloudtrail", "start-logging", "--name", "audit"]);
+    let objects = |records: &str| -> Vec<String> {
+        let program = format!(
+            r#"
+import boto3, gzip, json
+s3 = boto3.client("s3")
+for it in s3.list_objects_v2(Bucket="ledger", Prefix="AWSLogs/123456789012/CloudTrail/").get("Contents", []):
+    if it["Size"]:
+        for record in json.loads(gzip.decompress(s3.get_object(Bucket="ledger", Key=it["Key"])["Body"].read()))["Records"]:
+            {records}
+"#
+        );
+        server.python(&program).lines().map(str::to_owned).collect()
+    };
+    for name in ["first", "second", "third"] {
+        server.aws(&["s3api", "put-object", "--bucket", "ledger", "--key", name]);
+        // The write of a log file is recorded before its trail can hear of the next call.
+        eventually("the call is delivered", || {
+            let keys = objects(r#"print(record["requestParameters"]["key"])"#);
+            keys.iter().any(|it| it == name).then_some(())
+        });
+    }
+    let mut keys = objects(r#"print(record["requestParameters"]["key"])"#);
+    keys.sort();
+    assert_eq!(keys, ["first", "second", "third"]);
+    let seen = server.words();
+    assert!(!seen.contains("ERROR"), "{seen}");
 }
