@@ -171,7 +171,8 @@ impl From<DataFusionError> for Error {
             D::ArrowError(error, _) => Self::from_arrow(*error),
             D::ResourcesExhausted(text) => Self::Exhausted(first_line(&text)),
             D::SchemaError(error, _) => Self::from_schema(&error),
-            D::Plan(text) | D::NotImplemented(text) => Self::Invalid(first_line(&text)),
+            D::Plan(text) => Self::Invalid(ungrouped(&text).unwrap_or_else(|| first_line(&text))),
+            D::NotImplemented(text) => Self::Invalid(first_line(&text)),
             D::Execution(text) => Self::Failed(first_line(&text)),
             D::Internal(text) => Self::Internal(first_line(&text)),
             other => Self::Failed(first_line(&other.strip_backtrace())),
@@ -201,6 +202,14 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
     scored.into_iter().take(SHOWN).map(|(_, it)| it.to_owned()).collect()
+}
+
+/// What Trino says of a column that stands beside aggregates, if that is what the text tells.
+fn ungrouped(text: &str) -> Option<String> {
+    let (before, _) = text.split_once("\" must appear in the GROUP BY clause")?;
+    let (_, column) = before.rsplit_once("column \"")?;
+    let column = column.rsplit_once('.').map_or(column, |it| it.1);
+    Some(format!("'{column}' must be an aggregate expression or appear in GROUP BY clause"))
 }
 
 fn first_line(text: &str) -> String {

@@ -180,18 +180,21 @@ pub const FUNCTIONS: &[Function] = &{
             "yow",
         ],
     );
-    const JSON: [Function; 9] = all(
+    const JSON: [Function; 12] = all(
         Family::Json,
         [
             "is_json_scalar",
             "json_array_contains",
             "json_array_get",
             "json_array_length",
+            "json_exists",
             "json_extract",
             "json_extract_scalar",
             "json_format",
             "json_parse",
+            "json_query",
             "json_size",
+            "json_value",
         ],
     );
     const LAMBDA: [Function; 10] = all(
@@ -330,7 +333,7 @@ pub const FUNCTIONS: &[Function] = &{
             "row_number",
         ],
     );
-    joined::<225>(&[
+    joined::<228>(&[
         &AGGREGATE,
         &ARRAY,
         &BINARY,

@@ -384,6 +384,10 @@ fn what_is_wrong_is_said_at_its_place() {
     );
     assert!(refused("SELECT useridentity.acountid FROM eds").contains("`accountid`"));
     assert_eq!(
+        refused("SELECT awsregion, eventname, count(*) FROM eds GROUP BY eventname"),
+        "'awsregion' must be an aggregate expression or appear in GROUP BY clause"
+    );
+    assert_eq!(
         refused("SELECT 1 FROM cloudtrail_log"),
         "table `cloudtrail_log` does not exist, did you mean `cloudtrail_logs`, `cloudtrail_000000000000`?"
     );

@@ -47,14 +47,18 @@ pub(super) const ALL: &[Scalar] = &[
             Ok(json.get(row).and_then(scan::elements).and_then(|it| i64::try_from(it.len()).ok()))
         })
     }),
+    fixed("json_exists", &[Kind::Json, Kind::Text], scalar::boolean, |call| {
+        let (json, paths) = (call.text(0)?, Paths::with(call, standard_path)?);
+        call.booleans(|row| {
+            let Some(text) = json.get(row) else { return Ok(None) };
+            Ok(Some(paths.at(row, |steps| scan::find(text, steps).map(drop))?.is_some()))
+        })
+    }),
     fixed("json_extract", &[Kind::Json, Kind::Text], scalar::json, |call| {
-        extract(call, |found| Some(scan::compact(found)))
+        extract(call, scan::path, |found| Some(scan::compact(found)))
     }),
     fixed("json_extract_scalar", &[Kind::Json, Kind::Text], scalar::text, |call| {
-        extract(call, |found| match found {
-            Cow::Borrowed(text) => scan::scalar(text),
-            Cow::Owned(text) => scan::scalar(&text).map(|it| Cow::Owned(it.into_owned())),
-        })
+        extract(call, scan::path, scalar_of)
     }),
     fixed("json_format", &[Kind::Json], scalar::text, |call| {
         let json = call.text(0)?;
@@ -69,6 +73,9 @@ pub(super) const ALL: &[Scalar] = &[
             })?;
             Ok(Some(Cow::Owned(parsed)))
         })
+    }),
+    fixed("json_query", &[Kind::Json, Kind::Text], scalar::text, |call| {
+        extract(call, standard_path, |found| Some(scan::compact(found)))
     }),
     optional("json_size", &[Kind::Json, Kind::Text], 1, scalar::bigint, |call| {
         let json = call.text(0)?;
@@ -87,7 +94,27 @@ pub(super) const ALL: &[Scalar] = &[
             }))
         })
     }),
+    fixed("json_value", &[Kind::Json, Kind::Text], scalar::text, |call| {
+        extract(call, standard_path, scalar_of)
+    }),
 ];
+
+/// A path of the SQL standard: as any other, behind the mode. What is not there is null in both modes,
+/// as where Trino is told nothing else.
+fn standard_path(text: &str) -> std::result::Result<Vec<Step>, String> {
+    let path = text.trim_start();
+    let path = path.strip_prefix("lax ").or_else(|| path.strip_prefix("strict "));
+    scan::path(
+        path.ok_or_else(|| format!("invalid JSON path: '{text}' has no mode, lax or strict"))?,
+    )
+}
+
+fn scalar_of(found: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    match found {
+        Cow::Borrowed(text) => scan::scalar(text),
+        Cow::Owned(text) => scan::scalar(&text).map(|it| Cow::Owned(it.into_owned())),
+    }
+}
 
 /// The beginning of a text, for an error.
 fn shown(text: &str) -> Cow<'_, str> {
@@ -104,8 +131,11 @@ fn from_either_end(at: i64, length: usize) -> Option<usize> {
     usize::try_from(at).ok().filter(|_| at < length)
 }
 
+type ReadPath = fn(&str) -> std::result::Result<Vec<Step>, String>;
+
 /// The paths of a call, read once where they are constant.
 struct Paths<'a> {
+    read: ReadPath,
     once: Option<Vec<Step>>,
     each: scalar::Column<datafusion::arrow::array::StringArray>,
     call: &'a Call<'a>,
@@ -113,9 +143,13 @@ struct Paths<'a> {
 
 impl<'a> Paths<'a> {
     fn of(call: &'a Call<'a>) -> Result<Self> {
+        Self::with(call, scan::path)
+    }
+
+    fn with(call: &'a Call<'a>, read: ReadPath) -> Result<Self> {
         let each = call.text(1)?;
-        let once = each.literal().map(scan::path).transpose().map_err(|it| call.fail(it))?;
-        Ok(Self { once, each, call })
+        let once = each.literal().map(read).transpose().map_err(|it| call.fail(it))?;
+        Ok(Self { read, once, each, call })
     }
 
     fn at<T>(&self, row: usize, find: impl FnOnce(&[Step]) -> Option<T>) -> Result<Option<T>> {
@@ -123,17 +157,18 @@ impl<'a> Paths<'a> {
             return Ok(find(steps));
         }
         let Some(text) = self.each.get(row) else { return Ok(None) };
-        let steps = scan::path(text).map_err(|it| self.call.fail(it))?;
+        let steps = (self.read)(text).map_err(|it| self.call.fail(it))?;
         Ok(find(&steps))
     }
 }
 
 fn extract(
     call: &Call<'_>,
+    read: ReadPath,
     take: impl for<'t> Fn(Cow<'t, str>) -> Option<Cow<'t, str>>,
 ) -> Result<ArrayRef> {
     let json = call.text(0)?;
-    let paths = Paths::of(call)?;
+    let paths = Paths::with(call, read)?;
     call.strings(|row| {
         let Some(text) = json.get(row) else { return Ok(None) };
         paths.at(row, |steps| scan::find(text, steps).and_then(&take))
