@@ -31,7 +31,8 @@ async fn check(mood: Mood, code: Option<&str>) {
         house.clock.advance(Duration::from_secs(1));
         house.tick().await;
         tokio::time::timeout(Duration::from_millis(5), futures::future::pending::<()>()).await.ok();
-        if house.buckets.bucket("good-logs").records().await.len() == expected.len() {
+        let has_all = house.buckets.bucket("good-logs").records().await.len() == expected.len();
+        if has_all && house.status("bad").latest_delivery_error.as_deref() == code {
             break;
         }
     }
