@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex as StdMutex, PoisonError},
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use ambient::Ambient;
@@ -59,6 +62,18 @@ pub struct EventTable {
     /// Held by the one flush, or commit of an import, that may run at a time.
     flushing: Mutex<()>,
     seen: StdMutex<Arc<Seen>>,
+    /// Imports that run.
+    imports: AtomicUsize,
+}
+
+/// Says as long as it is there that an import into the table runs.
+#[derive(Debug)]
+pub(crate) struct Importing<'a>(&'a AtomicUsize);
+
+impl Drop for Importing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What a reader sees at one moment. Never changes; the next moment is another.
@@ -118,7 +133,19 @@ impl EventTable {
             table: Mutex::new(table),
             flushing: Mutex::default(),
             seen: StdMutex::new(Arc::new(seen)),
+            imports: AtomicUsize::new(0),
         })
+    }
+
+    /// Notes that an import begins.
+    pub(crate) fn importing(&self) -> Importing<'_> {
+        self.imports.fetch_add(1, Ordering::Relaxed);
+        Importing(&self.imports)
+    }
+
+    /// Whether an import runs.
+    pub(crate) fn is_importing(&self) -> bool {
+        self.imports.load(Ordering::Relaxed) > 0
     }
 
     /// The store's id.

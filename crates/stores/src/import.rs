@@ -115,6 +115,7 @@ pub async fn import(
     job: &ImportJob,
     hear: &OnProgress<'_>,
 ) -> Result<bool, Error> {
+    let _runs = table.importing();
     let mark = format!("import.{}", job.id);
     let mut before = table.mark(&mark).await;
     let mut progress = match &before {

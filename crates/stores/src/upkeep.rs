@@ -21,6 +21,10 @@ const DAYS: usize = 16;
 /// Files of a day at which they are sorted into one before the day is over.
 const MANY: usize = 8;
 
+/// Files of a table at which days are put in order although an import is running, which brings more of
+/// them soon.
+const MANY_WHILE_IMPORTING: usize = 512;
+
 const DAY_US: i64 = 86_400_000_000;
 
 /// Looks after all tables for ever.
@@ -81,7 +85,11 @@ async fn sort_some(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let today = i32::try_from(now.as_microsecond().div_euclid(DAY_US)).unwrap_or(i32::MAX);
-    let Some(files) = choose(&table.seen().files, shared.settings.file_bytes, today) else {
+    let seen = table.seen();
+    if table.is_importing() && seen.files.len() < MANY_WHILE_IMPORTING {
+        return Ok(false);
+    }
+    let Some(files) = choose(&seen.files, shared.settings.file_bytes, today) else {
         return Ok(false);
     };
     let drop: HashSet<String> = files.iter().map(|it| it.url.to_string()).collect();
