@@ -50,6 +50,12 @@ impl LogFile {
         &self.0.shown
     }
 
+    /// Its key: the path below where keys of its source begin, at `AWSLogs` where there is one.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.0.meta.location.as_ref()
+    }
+
     /// Its length in bytes, as it lies.
     #[must_use]
     pub fn bytes(&self) -> u64 {

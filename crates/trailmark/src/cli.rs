@@ -1,10 +1,14 @@
 //! The command line: what can be said, with an example each. What it does lives elsewhere.
 
+mod import;
+
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use integrity::tree::{KeyName, VerifierKey};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+pub(crate) use self::import::Import;
 
 /// The CloudTrail you can run yourself: records every AWS API call that passes, and answers who did
 /// what, when and from where.
@@ -50,6 +54,9 @@ partition columns ask for are read. A file is taken to hold records of up to 48 
 written; leave the upper bound of eventTime away to find what was delivered later still.
 Credentials are found as for `trailmark verify`.")]
     Query(Query),
+    /// Bring old log files into an event data store of a running server
+    #[command(after_help = import::HELP)]
+    Import(Import),
     /// Check the digests and log files of a trail: signatures, chain, and what AWS's own validator
     /// does not see
     #[command(after_help = "Examples:

@@ -21,6 +21,11 @@ impl CloudTrail {
     pub(crate) fn new(endpoint: &str) -> anyhow::Result<Self> {
         let credentials = Credentials::of_environment()?
             .ok_or_else(|| anyhow!("no credentials: set AWS_ACCESS_KEY_ID or AWS_PROFILE"))?;
+        Self::with(endpoint, credentials)
+    }
+
+    /// Calls `endpoint` as the access key that is given.
+    pub(crate) fn with(endpoint: &str, credentials: Credentials) -> anyhow::Result<Self> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         Ok(Self { endpoint, caller: Caller::new(credentials)? })
     }
@@ -66,6 +71,19 @@ impl CloudTrail {
                 .with_context(|| format!("the answer to {operation} at {url} is no JSON"))?),
             Err(failure) => Err(failure),
         })
+    }
+
+    /// Makes a bucket, by path style; one of the caller's own may be there.
+    pub(crate) async fn make_bucket(&self, region: &str, bucket: &str) -> anyhow::Result<()> {
+        let url = format!("{}/{bucket}", self.endpoint);
+        let request = Request::put(&url).body(Vec::new().into());
+        let request = request.with_context(|| format!("`{url}` is no URL"))?;
+        match self.caller.send(request, "s3", region).await {
+            Err(failure) if !failure.words.contains("BucketAlreadyOwnedByYou") => {
+                Err(anyhow!("cannot make the bucket `{bucket}`: {}", failure.words))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Reads something of a bucket, such as its `versioning`, by path style; the XML.

@@ -17,6 +17,7 @@ mod erase;
 mod event_stores;
 mod exposition;
 mod identities;
+mod import;
 mod ledger_tree;
 mod notifications;
 mod prove;
@@ -67,6 +68,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Check(options) => check::run(options).await,
         Command::Verify(options) => verify::run(options).await,
         Command::Query(options) => query::run(options).await,
+        Command::Import(options) => import::run(options).await,
         Command::Prove(options) => prove::run(&options),
         Command::Erase(options) => erase::run(&options),
         Command::VerifyProof(options) => verify_proof::run(&options),

@@ -167,6 +167,22 @@ impl Server {
         command.output().unwrap()
     }
 
+    /// Starts `trailmark` on the server's folder, and waits until it has said `words`.
+    #[track_caller]
+    pub(crate) fn trailmark_until(&self, arguments: &[&str], words: &str) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trailmark"));
+        command.args(arguments).env("TRAILMARK_DATA_DIR", self.data_dir());
+        command.envs(&self.environment).current_dir(self.folder());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        while !said.contains(words) {
+            said += &lines.next().unwrap_or_else(|| panic!("it said: {said}")).unwrap();
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        child
+    }
+
     /// Records of event history whose attribute has the value, newest first.
     #[track_caller]
     pub(crate) fn lookup(&self, key: &str, value: &str) -> Vec<Value> {

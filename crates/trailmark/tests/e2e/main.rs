@@ -23,6 +23,7 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod hours;
+mod imports;
 mod limits;
 mod newcomer;
 mod organizations;

@@ -12,16 +12,22 @@ use crate::harness::{Server, eventually};
 const FAST: [(&str, &str); 2] =
     [("TRAILMARK_STORES__FLUSH_AGE_SECONDS", "1"), ("TRAILMARK_STORES__UPKEEP_SECONDS", "1")];
 
-struct Deployment {
-    server: Server,
-    arn: String,
-    id: String,
+/// A server with one event data store, `audit`.
+pub(crate) struct Deployment {
+    pub(crate) server: Server,
+    pub(crate) arn: String,
+    pub(crate) id: String,
 }
 
 impl Deployment {
     /// A server with one store of management events.
-    fn start() -> Self {
-        let server = Server::start_with(&[], &FAST);
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As [`Deployment::start`], with more settings.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        let server = Server::start_with(&[], &[&FAST, settings].concat());
         let made = server.aws_json(&[
             "cloudtrail",
             "create-event-data-store",
@@ -36,7 +42,7 @@ impl Deployment {
 
     /// Runs a query to its end; what it is said to have done, and its rows.
     #[track_caller]
-    fn ask(&self, statement: &str, more: &[&str]) -> (Value, Vec<Vec<String>>) {
+    pub(crate) fn ask(&self, statement: &str, more: &[&str]) -> (Value, Vec<Vec<String>>) {
         let statement = statement.replace("$EDS", &self.id);
         let start = ["cloudtrail", "start-query", "--query-statement", &statement];
         let started = self.server.aws_json(&[&start, more].concat());
@@ -59,7 +65,7 @@ impl Deployment {
     }
 
     /// Imports what lies in a bucket; how it ended.
-    fn import(&self, more: &[&str]) -> Value {
+    pub(crate) fn import(&self, more: &[&str]) -> Value {
         let started = self.server.aws_json(&[&["cloudtrail", "start-import"], more].concat());
         let id = started["ImportId"].as_str().unwrap().to_owned();
         eventually("the import ends", || {
@@ -69,7 +75,7 @@ impl Deployment {
         })
     }
 
-    fn source(bucket: &str) -> String {
+    pub(crate) fn source(bucket: &str) -> String {
         let source = json!({"S3": {
             "S3LocationUri": format!("s3://{bucket}/AWSLogs/"),
             "S3BucketRegion": "us-east-1",
@@ -80,7 +86,7 @@ impl Deployment {
 }
 
 /// The calls of a day, in log files of ten.
-fn write_day(folder: &Path, day: u32, calls: usize) {
+pub(crate) fn write_day(folder: &Path, day: u32, calls: usize) {
     let region = "AWSLogs/123456789012/CloudTrail/us-east-1";
     let folder = folder.join(format!("{region}/2026/03/{day:02}"));
     fs::create_dir_all(&folder).unwrap();
@@ -105,7 +111,7 @@ fn write_day(folder: &Path, day: u32, calls: usize) {
     }
 }
 
-const COUNT: &str = "SELECT eventName, count(*) AS n FROM $EDS WHERE eventSource = \
+pub(crate) const COUNT: &str = "SELECT eventName, count(*) AS n FROM $EDS WHERE eventSource = \
                      's3.amazonaws.com' AND eventTime < '2026-04-01 00:00:00' GROUP BY 1 ORDER BY 1";
 
 #[test]
