@@ -1,5 +1,7 @@
 //! Finding and reading log files.
 
+mod changing;
+
 use std::{
     fs,
     io::Write as _,

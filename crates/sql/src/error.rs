@@ -174,6 +174,10 @@ impl From<DataFusionError> for Error {
             D::Plan(text) => Self::Invalid(ungrouped(&text).unwrap_or_else(|| first_line(&text))),
             D::NotImplemented(text) => Self::Invalid(first_line(&text)),
             D::Execution(text) => Self::Failed(first_line(&text)),
+            // Said of a BETWEEN whose sides do not fit each other.
+            D::Internal(text) if text.starts_with("Failed to coerce types") => {
+                Self::Invalid(first_line(&text))
+            }
             D::Internal(text) => Self::Internal(first_line(&text)),
             other => Self::Failed(first_line(&other.strip_backtrace())),
         }

@@ -4,7 +4,8 @@ use super::records::ask;
 
 const EXAMPLES: &str = include_str!("functions.txt");
 
-fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// Expressions, and what they are worth.
+pub(crate) fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
     EXAMPLES.lines().filter(|it| !it.is_empty() && !it.starts_with('#')).map(|it| {
         it.rsplit_once(" → ")
             .or_else(|| Some((it.strip_suffix(" →")?, "")))

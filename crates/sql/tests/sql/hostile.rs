@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 use trailmark_sql::{Engine, Error, Limits, Settings};
 
-use super::records::{ask, ask_in, ask_with};
+use super::{
+    functions,
+    records::{ask, ask_in, ask_with},
+};
 
 /// Room for any text, so that other bounds are met.
 fn long() -> Limits {
@@ -228,4 +231,68 @@ proptest! {
         let said = ask(&format!("SELECT json_extract('{{}}', '{}')", text.replace('\'', "''")));
         prop_assert!(!matches!(said, Err(Error::Internal(_))), "{said:?}");
     }
+
+    #[test]
+    fn no_mixture_of_examples_is_a_fault_of_ours(
+        cuts in prop::collection::vec((any::<Index>(), any::<Index>(), any::<Index>()), 1..4),
+        (first, is_of_rows) in (any::<Index>(), any::<bool>()),
+    ) {
+        let examples: Vec<&str> = functions::examples()
+            .map(|it| it.0)
+            .filter(|it| !it.starts_with("SELECT"))
+            .collect();
+        let mut mixed = words(examples[first.index(examples.len())]);
+        for (other, from, at) in cuts {
+            // A part of another example, in place of a part of this one.
+            let other = words(examples[other.index(examples.len())]);
+            let from = from.index(other.len());
+            let part = other[from..closing(&other, from)].to_vec();
+            let at = at.index(mixed.len());
+            let end = closing(&mixed, at);
+            mixed.splice(at..end, part);
+        }
+        let from = if is_of_rows { "FROM eds" } else { "" };
+        let sql = format!("SELECT {} {from}", mixed.concat());
+        let said = ask(&sql);
+        prop_assert!(!matches!(said, Err(Error::Internal(_))), "{sql}: {said:?}");
+    }
+}
+
+/// A text as names, numbers and quoted texts, and single characters of everything else.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_quoted = false;
+    for it in text.chars() {
+        let goes_on = words.last().is_some_and(|word| {
+            is_quoted || it.is_alphanumeric() && word.ends_with(|it: char| it.is_alphanumeric())
+        });
+        if it == '\'' {
+            is_quoted = !is_quoted;
+            if is_quoted {
+                words.push(String::new());
+            }
+        } else if !goes_on {
+            words.push(String::new());
+        }
+        words.last_mut().unwrap().push(it);
+    }
+    words
+}
+
+/// The end of the part that begins at a word: behind the brackets that it opens, if it does.
+fn closing(words: &[String], from: usize) -> usize {
+    let opens = |at: usize| words.get(at).is_some_and(|it| matches!(it.as_str(), "(" | "["));
+    let begin = if opens(from + 1) { from + 1 } else { from };
+    let mut depth = 0;
+    for (at, word) in words.iter().enumerate().skip(begin) {
+        match word.as_str() {
+            "(" | "[" => depth += 1,
+            ")" | "]" => depth -= 1,
+            _ => {}
+        }
+        if depth <= 0 {
+            return at + 1;
+        }
+    }
+    words.len()
 }

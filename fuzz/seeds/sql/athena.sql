@@ -1,0 +1,1 @@
+WITH t AS (SELECT useridentity.arn, json_extract_scalar(requestparameters, '$.bucketName') b, from_iso8601_timestamp(eventtime) at FROM logs WHERE errorcode IS NULL) SELECT b, date_trunc('hour', at), array_agg(DISTINCT arn), approx_distinct(arn) FROM t WHERE at BETWEEN current_timestamp - interval '7' day AND now() GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 2

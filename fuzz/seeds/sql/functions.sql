@@ -1,0 +1,1 @@
+SELECT transform(filter(ARRAY[1,2,NULL], x -> x > 1), x -> x * 2), reduce(sequence(1, 5), 0, (s, x) -> s + x, s -> s), map_agg(eventname, eventid), CAST(json_parse('{"a":[1]}') AS map(varchar, array(integer))), regexp_extract(eventname, '(\w+)', 1), TRY(1/0), format('%5d %s', 1, 'x'), date_diff('day', date '2026-01-01', current_date) FROM eds

@@ -1,0 +1,1 @@
+SELECT eventName, userIdentity.arn, element_at(requestParameters, 'bucketName') AS bucket, count(*) OVER (PARTITION BY eventSource ORDER BY eventTime DESC) FROM eds CROSS JOIN UNNEST(resources) AS t(r) WHERE eventTime > timestamp '2026-01-01 00:00:00' AND r.type LIKE 'AWS::S3::%' LIMIT 10
