@@ -51,12 +51,15 @@ impl Index {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .statement_cache_capacity(64);
-        let writer = SqlitePoolOptions::new()
+        // With a limit of time, a task looks after idle connections, which in sqlx 0.8 can come to spin
+        // for ever: <https://github.com/launchbadge/sqlx/issues/3645>.
+        let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+        let writer = pool()
             .max_connections(1)
             .after_release(|connection, _| leave_transaction(connection))
             .connect_with(options.clone())
             .await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
+        let readers = pool().max_connections(READERS).connect_lazy_with(options);
         let index = Self { readers, writer };
         index.migrate().await?;
         Ok(index)

@@ -34,6 +34,10 @@ pub(crate) async fn open(file: &Path) -> Result<AnyPool, Error> {
     create_private(file)?;
     let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
+        // Else a task looks after idle connections, which in sqlx 0.8 can come to spin for ever:
+        // <https://github.com/launchbadge/sqlx/issues/3645>.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
         })

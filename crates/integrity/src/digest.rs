@@ -19,8 +19,8 @@ mod key_file;
 mod name;
 mod signer;
 mod stamp;
+mod together;
 
-pub(crate) use self::gzip::gunzip_at_once;
 pub use self::{
     chain::{Chain, Link, Window},
     document::{DigestFile, LogFile, SealedDigest},
@@ -30,6 +30,7 @@ pub use self::{
     signer::{RsaSigner, SignFuture, Signer},
     stamp::Stamp,
 };
+pub(crate) use self::{gzip::gunzip_together, together::sha256_together};
 
 /// User metadata of a digest object: the signature, as lowercase hex.
 pub const SIGNATURE: &str = "signature";

@@ -7,7 +7,7 @@
 //!
 //! Start at [`Audit::new`]: list objects into it, check the digests that it wants until it wants no
 //! more, check the log files that they name, take the [`Report`].
-//! [`check_digest`] and [`LogFileCheck`] need nothing of the audit, so they run in parallel.
+//! [`check_digest`], [`check_log_files`] and [`LogFileCheck`] need nothing of the audit, so they run in parallel.
 
 mod audit;
 mod chain;
@@ -25,7 +25,7 @@ pub use self::{
     digest::{CheckedDigest, DigestObject, KeyRing, WantedDigest, check_digest},
     events::differences,
     finding::{Address, Finding, Kind},
-    log_file::{CheckedLogFile, LogFileCheck, LogFileJob},
+    log_file::{CheckedLogFile, LogFileCheck, LogFileJob, check_log_files},
     merkle::{Carried, judge_checkpoints, judge_entries, judge_tiles, statement},
     report::{ChainReport, Count, Report, Verdict},
     statement::{Expectation, Statement, judge},

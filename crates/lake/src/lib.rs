@@ -186,7 +186,8 @@ impl Lake {
         components: Components,
     ) -> Result<(Self, Vec<String>), Error> {
         let Components { log, store, catalog_url, ambient } = components;
-        let table = Table::open(store.clone(), &catalog_url, ambient.clone(), layout()?).await?;
+        let table = Table::open(store, &catalog_url, ambient.clone(), layout()?).await?;
+        let store = table.store().clone();
         let (committed, durable) = (committed(&table), *log.durable().borrow());
         if durable < committed {
             return Err(Error::LogBehind { committed, durable });

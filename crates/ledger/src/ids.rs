@@ -1,4 +1,4 @@
-//! Finding the leaf of an event id: eight bytes for each leaf, in the order of the leaves.
+//! Finding the leaf of an event id, or of a file that was imported: eight bytes for each leaf, in the order of the leaves.
 //!
 //! They are the beginning of the id's SHA-256, so two leaves may share them: whoever looks checks
 //! what the leaf commits to. A look-up reads the file from end to end, eight megabytes for each
@@ -11,6 +11,7 @@ use std::{
 };
 
 use integrity::tree::Hash;
+use serde::Deserialize;
 
 use crate::{
     error::Error,
@@ -20,9 +21,24 @@ use crate::{
 /// What stands in the file for an event id.
 pub(crate) type Mark = [u8; 8];
 
-/// The mark of an event id; of a record without one, the mark of the empty text.
-pub(crate) fn mark(event_id: &str) -> Mark {
-    let [a, b, c, d, e, f, g, h, ..] = *Hash::of(event_id.as_bytes()).as_bytes();
+/// What people call the bytes of a leaf: of a record its event id, of an imported file where it lay.
+pub(crate) fn name(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Imported {
+        file: String,
+    }
+
+    if let Ok(record) = record::parse(bytes)
+        && let Some(id) = record.event_id()
+    {
+        return Some(id.into_owned());
+    }
+    serde_json::from_slice(bytes).ok().map(|it: Imported| it.file)
+}
+
+/// The mark of a name; of a leaf without one, the mark of the empty text.
+pub(crate) fn mark(name: &str) -> Mark {
+    let [a, b, c, d, e, f, g, h, ..] = *Hash::of(name.as_bytes()).as_bytes();
     [a, b, c, d, e, f, g, h]
 }
 
@@ -39,9 +55,9 @@ pub(crate) fn write(folder: &Folder, first: u64, marks: &[Mark]) -> Result<(), E
         .map_err(failed("write", FILE))
 }
 
-/// The leaves below `size` that may be of the event id, in their order.
-pub(crate) fn find(folder: &Folder, event_id: &str, size: u64) -> Result<Vec<u64>, Error> {
-    let wanted = mark(event_id);
+/// The leaves below `size` that may be called so, in their order.
+pub(crate) fn find(folder: &Folder, wanted: &str, size: u64) -> Result<Vec<u64>, Error> {
+    let wanted = mark(wanted);
     let search = || -> io::Result<Vec<u64>> {
         let mut file = File::open(folder.path(FILE))?.take(size * SIZE);
         let (mut found, mut first) = (Vec::new(), 0);

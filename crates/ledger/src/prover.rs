@@ -53,7 +53,7 @@ impl Prover {
         &self.key
     }
 
-    /// Proves the record of `event_id` against the newest cosigned checkpoint, or the newest at all
+    /// Proves the record of `event_id`, or the statement of the imported file that lay there, against the newest cosigned checkpoint, or the newest at all
     /// where that does not cover it. `bytes_of` gives the record of
     /// a leaf, whose [`Entry::sequence`] is its position in the log; `None` when it has it not.
     /// Of several records with this id the first is proven whose bytes are what its leaf commits to.
@@ -96,10 +96,7 @@ impl Prover {
         for index in ids::find(&self.folder, event_id, size)? {
             let entry = self.entry(index, size)?;
             let record = bytes_of(&entry)?;
-            let is_wanted = |bytes: &[u8]| {
-                let record = record::parse(bytes).ok();
-                record.and_then(|it| it.event_id()).is_some_and(|it| it == event_id)
-            };
+            let is_wanted = |bytes: &[u8]| ids::name(bytes).is_some_and(|it| it == event_id);
             let Some(record) = record.filter(|it| is_wanted(it)) else {
                 failure = Error::NoRecord(entry.sequence);
                 continue;

@@ -61,9 +61,7 @@ impl Tree {
             let arrival = whole_microseconds(frame.arrival);
             let salt = self.salts.of(day_of(arrival))?.salt(self.builder.size());
             self.builder.append(&Entry::new(kind, arrival, position.0, &frame.body, &salt));
-            let record = record::parse(&frame.body).ok();
-            let event_id = record.as_ref().and_then(record::Record::event_id);
-            marks.push(ids::mark(event_id.as_deref().unwrap_or_default()));
+            marks.push(ids::mark(&ids::name(&frame.body).unwrap_or_default()));
         }
         self.store(&marks, next)
     }
@@ -144,11 +142,12 @@ fn check_covers(folder: &Folder, stored: TreeHead, signed: TreeHead) -> Result<(
     Ok(())
 }
 
-/// What a frame's leaf stands for; `None` for frames that are no finished record.
+/// What a frame's leaf stands for; `None` for frames that have none.
 const fn kind_of(kind: log::Kind) -> Option<Kind> {
     match kind {
         log::Kind::Record | log::Kind::Outcome => Some(Kind::Event),
         log::Kind::Gap => Some(Kind::Gap),
+        log::Kind::ImportedFile => Some(Kind::ImportedFile),
         log::Kind::Intent | log::Kind::Heartbeat => None,
     }
 }

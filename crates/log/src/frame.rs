@@ -46,6 +46,8 @@ pub enum Kind {
     Gap = 4,
     /// The writer lives; the body is the writer's own note. Not a record.
     Heartbeat = 5,
+    /// A log file was imported into an event data store; the body says which. Not a record.
+    ImportedFile = 6,
 }
 
 impl Kind {
@@ -64,6 +66,7 @@ impl Kind {
             3 => Self::Outcome,
             4 => Self::Gap,
             5 => Self::Heartbeat,
+            6 => Self::ImportedFile,
             _ => return None,
         })
     }

@@ -28,6 +28,7 @@ use crate::{
     Error, columns,
     day_file::{RowOrder, Target},
     file::{SORT_ORDER_ID, SORTED_BY, StoreFile},
+    minutes::Turn,
     order::order,
     provider::Provider,
 };
@@ -62,6 +63,8 @@ pub struct EventTable {
     /// Held by the one flush, or commit of an import, that may run at a time.
     flushing: Mutex<()>,
     seen: StdMutex<Arc<Seen>>,
+    /// Held by whoever notes which files an import took.
+    pub(crate) noting: Turn,
     /// Imports that run.
     imports: AtomicUsize,
 }
@@ -117,14 +120,12 @@ impl EventTable {
     pub async fn open(components: Components, id: Uuid) -> Result<Self, Error> {
         let Components { store, catalog_url, ambient, .. } = &components;
         let table = Table::open(store.clone(), catalog_url, ambient.clone(), layout(id)?).await?;
+        let store = table.store().clone();
         for url in table.orphans().await? {
-            delete(store, &url).await;
+            delete(&store, &url).await;
         }
-        let target = Target {
-            store: store.clone(),
-            table: table.location().into(),
-            random: Arc::clone(&ambient.random),
-        };
+        let target =
+            Target { store, table: table.location().into(), random: Arc::clone(&ambient.random) };
         let seen = Seen { files: table.files(), tail: Vec::new() };
         Ok(Self {
             id,
@@ -133,6 +134,7 @@ impl EventTable {
             table: Mutex::new(table),
             flushing: Mutex::default(),
             seen: StdMutex::new(Arc::new(seen)),
+            noting: Turn::default(),
             imports: AtomicUsize::new(0),
         })
     }
@@ -146,6 +148,10 @@ impl EventTable {
     /// Whether an import runs.
     pub(crate) fn is_importing(&self) -> bool {
         self.imports.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.components.ambient.clock.now()
     }
 
     /// The store's id.
@@ -259,7 +265,7 @@ impl EventTable {
             drop: HashSet::new(),
             marks: vec![(POSITION.to_owned(), Some(until.to_string()))],
         };
-        self.swap(&change, count).await?;
+        self.swap(&change, count, None).await?;
         Ok(())
     }
 
@@ -270,7 +276,7 @@ impl EventTable {
     /// When store or catalog fail. The files to add are deleted later, should the change turn out not
     /// to have been made.
     pub async fn commit(&self, change: &Change) -> Result<bool, Error> {
-        self.swap(change, 0).await
+        self.swap(change, 0, None).await
     }
 
     /// Commits if the mark `name` is still `before`. Returns false when it is not; the files to add
@@ -285,21 +291,23 @@ impl EventTable {
         before: Option<&str>,
     ) -> Result<bool, Error> {
         let _alone = self.flushing.lock().await;
-        let mut table = self.table.lock().await;
-        table.refresh().await?;
-        let is_same = table.mark(name) == before;
-        drop(table);
-        if !is_same {
-            self.discard(&change.add).await;
-            return Ok(false);
-        }
-        self.swap(change, 0).await
+        self.swap(change, 0, Some((name, before))).await
     }
 
     /// Commits; what was the first `flushed` pieces of the tail is in the files from then on.
-    async fn swap(&self, change: &Change, flushed: usize) -> Result<bool, Error> {
+    /// Not when a mark that is given with its value has another by then.
+    async fn swap(
+        &self,
+        change: &Change,
+        flushed: usize,
+        after: Option<(&str, Option<&str>)>,
+    ) -> Result<bool, Error> {
         let mut table = self.table.lock().await;
-        let is_made = match table.commit(change).await {
+        let made = match after {
+            Some((name, before)) => table.commit_after(change, name, before).await,
+            None => table.commit(change).await,
+        };
+        let is_made = match made {
             Ok(is_made) => is_made,
             Err(error) => {
                 table.abandon(&change.add);

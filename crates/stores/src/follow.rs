@@ -213,7 +213,8 @@ impl Follower {
                     }
                 };
                 let text = str::from_utf8(&entry.frame.body).unwrap_or_default();
-                if let Err(malformed) = decoder.read(text) {
+                let enriched = self.epoch.enrichment(id).and_then(|it| it.enrich(&record, text));
+                if let Err(malformed) = decoder.read(enriched.as_deref().unwrap_or(text)) {
                     // What can be shown of it is; the whole is in `eventjson`.
                     warn!(position = %entry.position, %malformed, "a record is not all columns");
                 }

@@ -19,6 +19,7 @@ use std::{
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use iceberg::spec::{DataFile, Operation};
@@ -36,6 +37,7 @@ use crate::{
     Error, EventTable,
     columns::labelled,
     day_file::{DayFile, RowOrder, Target},
+    minutes::{ImportedFile, Minutes, Notes},
     order::days,
 };
 
@@ -61,6 +63,8 @@ pub struct ImportJob {
     pub retried: BTreeSet<String>,
     /// Tasks that read at once.
     pub tasks: usize,
+    /// Where it is noted which files were taken.
+    pub notes: Notes,
 }
 
 /// How far an import has come. Kept in the table, as a mark.
@@ -116,6 +120,10 @@ pub async fn import(
     hear: &OnProgress<'_>,
 ) -> Result<bool, Error> {
     let _runs = table.importing();
+    let minutes = Minutes::new(table, &job.notes, job.id);
+    let turn = table.noting.lock().await;
+    minutes.take_up(table.now()).await?;
+    drop(turn);
     let mark = format!("import.{}", job.id);
     let mut before = table.mark(&mark).await;
     let mut progress = match &before {
@@ -153,7 +161,7 @@ pub async fn import(
             let files = Arc::clone(&files);
             move |begun: &mut Vec<String>| write(&files, &target, tasks, begun)
         };
-        let Written { files: add, events, mut news } = table.write(work).await?;
+        let Written { files: add, events, mut news, taken } = table.write(work).await?;
         progress.events += events;
         let failed: HashSet<&str> = news.iter().map(|it: &FileNews| it.name.as_str()).collect();
         if is_again {
@@ -173,18 +181,26 @@ pub async fn import(
         let good: Vec<FileNews> =
             good.map(|it| FileNews { name: it.name().to_owned(), failure: None }).collect();
         news.extend(good);
+        let turn = table.noting.lock().await;
+        let taken: Vec<ImportedFile> = taken.into_iter().map(|it| it.of(job)).collect();
+        let pending = minutes.write(&taken).await?;
+        let come_to = Some(serde_json::to_string(&progress)?);
+        let noted = Some(serde_json::to_string(&pending)?);
         let change = Change {
             operation: Operation::Append,
             add,
             drop: HashSet::new(),
-            marks: vec![(mark.clone(), Some(serde_json::to_string(&progress)?))],
+            marks: vec![(mark.clone(), come_to.clone()), (minutes.mark(), noted)],
         };
         // Another run of the import may have been quicker; then this one is over.
         let is_first = table.commit_after(&change, &mark, before.as_deref()).await?;
         if !is_first {
+            minutes.drop(&pending).await?;
             return Ok(false);
         }
-        before = change.marks.into_iter().find_map(|(_, value)| value);
+        before = come_to;
+        minutes.settle(table.now()).await?;
+        drop(turn);
         if !hear(progress.clone(), news).await? {
             return Ok(false);
         }
@@ -231,6 +247,23 @@ pub(crate) struct Written {
     pub(crate) files: Vec<DataFile>,
     pub(crate) events: u64,
     pub(crate) news: Vec<FileNews>,
+    pub(crate) taken: Vec<Taken>,
+}
+
+/// A file whose rows are written.
+pub(crate) struct Taken {
+    name: String,
+    sha256: String,
+    size: u64,
+    events: u64,
+}
+
+impl Taken {
+    fn of(self, job: &ImportJob) -> ImportedFile {
+        let Self { name, sha256, size, events } = self;
+        let event_data_store = job.notes.store.to_string();
+        ImportedFile { file: name, sha256, size, events, event_data_store, import_id: job.id }
+    }
 }
 
 /// Reads files and writes their rows, on several threads. Blocks; needs a Tokio runtime.
@@ -253,7 +286,7 @@ fn write(
                 let _entered = runtime.enter();
                 let mut desk = Desk::new(target, full);
                 let read = desk.read(files, next, runtime).and_then(|()| desk.close());
-                (read, desk.begun, desk.events, desk.news)
+                (read, (desk.begun, desk.news, desk.taken))
             }
         };
         let fulls = std::iter::repeat_n(full, tasks);
@@ -263,11 +296,12 @@ fn write(
     });
     let closed = || Error::Tables(tables::Error::Closed);
     let mut failed = (desks.len() < tasks).then(closed);
-    let mut all = Written { files: Vec::new(), events: 0, news: Vec::new() };
-    for (read, names, events, news) in desks {
+    let mut all = Written { files: Vec::new(), events: 0, news: Vec::new(), taken: Vec::new() };
+    for (read, (names, news, taken)) in desks {
         begun.extend(names);
-        all.events += events;
+        all.events += taken.iter().map(|it| it.events).sum::<u64>();
         all.news.extend(news);
+        all.taken.extend(taken);
         failed = failed.or(read.err());
     }
     // When files could not be finished, readers have only seen that nobody takes them any more.
@@ -284,8 +318,8 @@ struct Desk<'a> {
     /// Takes files to which nothing more is to be added.
     full: SyncSender<DayFile>,
     begun: Vec<String>,
-    events: u64,
     news: Vec<FileNews>,
+    taken: Vec<Taken>,
 }
 
 impl<'a> Desk<'a> {
@@ -296,8 +330,8 @@ impl<'a> Desk<'a> {
             open: Vec::new(),
             full,
             begun: Vec::new(),
-            events: 0,
             news: Vec::new(),
+            taken: Vec::new(),
         }
     }
 
@@ -315,8 +349,10 @@ impl<'a> Desk<'a> {
         let mut coming = begin();
         while let Some((file, bytes)) = coming {
             coming = begin();
-            if let Some(failure) = self.take(runtime.block_on(bytes))? {
-                self.news.push(FileNews { name: file.name().to_owned(), failure: Some(failure) });
+            let name = file.name().to_owned();
+            match self.take(&name, runtime.block_on(bytes))? {
+                Ok(taken) => self.taken.push(taken),
+                Err(failure) => self.news.push(FileNews { name, failure: Some(failure) }),
             }
         }
         Ok(())
@@ -324,21 +360,24 @@ impl<'a> Desk<'a> {
 
     fn take(
         &mut self,
+        name: &str,
         bytes: Result<Result<Bytes, FileFailure>, JoinError>,
-    ) -> Result<Option<FileFailure>, Error> {
+    ) -> Result<Result<Taken, FileFailure>, Error> {
         let bytes = match bytes.map_err(|_| tables::Error::Closed)? {
             Ok(bytes) => bytes,
-            Err(failure) => return Ok(Some(failure)),
+            Err(failure) => return Ok(Err(failure)),
         };
         let Self { decoder, open, full, begun, target, .. } = self;
         let mut shelf = Shelf { target, open, full, begun };
         match decoder.read(&bytes, |rows| shelf.file(&rows)) {
-            Ok(rows) => {
-                self.events += rows;
-                Ok(None)
-            }
+            Ok(events) => Ok(Ok(Taken {
+                name: name.to_owned(),
+                sha256: hex::encode(digest(&SHA256, &bytes)),
+                size: bytes.len() as u64,
+                events,
+            })),
             Err(FileError::Broken(reason)) => {
-                Ok(Some(FileFailure { code: "InvalidLogFile", reason }))
+                Ok(Err(FileFailure { code: "InvalidLogFile", reason }))
             }
             Err(FileError::Taker(error)) => Err(error),
         }

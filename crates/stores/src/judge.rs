@@ -8,6 +8,8 @@ use matching::{Selection, Selectors, Target, given::Given};
 use record::{AccountId, Category};
 use uuid::Uuid;
 
+use crate::context::Enrichment;
+
 /// A stretch of the log in which the same versions are valid, compiled to be judged together.
 #[derive(Debug)]
 pub(crate) struct Epoch {
@@ -16,6 +18,7 @@ pub(crate) struct Epoch {
     /// The stores that take events, in the order of the sets of `selection`.
     taking: Vec<StoreVersion>,
     selection: Selection,
+    enrichments: BTreeMap<Uuid, Enrichment>,
     channels: BTreeMap<Uuid, ChannelVersion>,
 }
 
@@ -42,7 +45,11 @@ impl Epoch {
         let selectors: Vec<Selectors> =
             taking.iter().map(|it| selectors(&it.settings.selectors)).collect();
         let selection = Selection::compile(&selectors);
-        Self { until, taking, selection, channels }
+        let enrichments = taking
+            .iter()
+            .filter_map(|it| Some((it.arn.id, Enrichment::of(&it.settings.events)?)))
+            .collect();
+        Self { until, taking, selection, enrichments, channels }
     }
 
     pub(crate) fn contains(&self, position: u64) -> bool {
@@ -52,6 +59,11 @@ impl Epoch {
     /// Whether no store takes anything, so that nothing need be read.
     pub(crate) fn is_idle(&self) -> bool {
         self.taking.is_empty()
+    }
+
+    /// What the records of a store get besides, if anything.
+    pub(crate) fn enrichment(&self, store: Uuid) -> Option<&Enrichment> {
+        self.enrichments.get(&store)
     }
 
     /// The ids of the stores that take the record of `entry`.

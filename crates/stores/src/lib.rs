@@ -24,6 +24,7 @@
 )]
 
 mod columns;
+mod context;
 mod day_file;
 mod delivered;
 mod error;
@@ -33,6 +34,7 @@ mod file;
 mod follow;
 mod import;
 mod judge;
+mod minutes;
 mod order;
 mod provider;
 mod prune;
@@ -51,6 +53,7 @@ pub use crate::{
     event_stores::EventStores,
     event_table::{Components, EventTable, Stats},
     import::{FileFailure, FileNews, ImportJob, ImportProgress, OnProgress, import},
+    minutes::{ImportedFile, Notes, statement_at},
     queries::{Queries, QueryComponents},
     settings::Settings,
 };

@@ -112,6 +112,10 @@ impl Queries {
         if let Some(task) = task {
             task.abort();
         }
+        self.discard(id).await;
+    }
+
+    async fn discard(&self, id: Uuid) {
         self.forget(id).await.unwrap_or_else(|error| {
             warn!(query = %id, error = tables::chain(&error), "a result could not be deleted");
         });
@@ -150,11 +154,16 @@ impl Queries {
             error: None,
             delivery_status: None,
         };
-        if !self.report(query, &report).await {
+        let course = Arc::new(Course::default());
+        let mut statistics = QueryStatistics::default();
+        let answer = self.answer(query, &course, &mut statistics);
+        // What it takes to write down that it runs is not lost time.
+        let (goes_on, answered) = tokio::join!(self.report(query, &report), answer);
+        if !goes_on {
+            self.discard(query.id).await;
             return;
         }
-        let course = Arc::new(Course::default());
-        let answered = self.answer(query, &course, &mut report.statistics).await;
+        report.statistics = statistics;
         report.statistics.events_scanned = course.events.load(Ordering::Relaxed);
         report.statistics.bytes_scanned = course.bytes.load(Ordering::Relaxed);
         let took = self.ambient.clock.now().duration_since(began).as_millis();

@@ -90,6 +90,13 @@ impl Store {
         &self.location
     }
 
+    /// The same files under another URL of the root: under the one that they had before they were
+    /// moved, and by which a table's metadata goes on naming them.
+    #[must_use]
+    pub(crate) fn named(&self, location: &str) -> Self {
+        Self { location: location.into(), ..self.clone() }
+    }
+
     /// Writes a whole file, durably.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The Iceberg table: which files it has, and how it came to have them.
 //!
-//! Lives here: [`Table`], opening and reading it anew. Below: `commit` makes the next version,
-//! `history` knows which files no version names any more.
+//! Lives here: [`Table`], opening and reading it anew. Below: `catalog` has the row that names the
+//! newest version, `commit` makes the next one, `history` knows which files no version names any more.
 //! Lives elsewhere: what is in data files, and when to change the table: those who own it know.
 //!
 //! We write metadata ourselves where the `iceberg` crate has no action for it: replacing and dropping
@@ -11,33 +11,26 @@
 //!
 //! Spec: Apache Iceberg table format, version 2; the SQL (JDBC) catalog's tables.
 
+mod catalog;
 mod commit;
 mod history;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt::Debug,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use ambient::Ambient;
 use iceberg::{
-    Catalog as _, CatalogBuilder as _, NamespaceIdent, TableCreation, TableIdent,
     io::{FileIO, FileIOBuilder},
     spec::{
         DataFile, FormatVersion, ManifestContentType, ManifestFile, ManifestList, Schema,
         SortOrder, TableMetadata, TableMetadataRef, UnboundPartitionSpec,
     },
 };
-use iceberg_catalog_sql::{SqlBindStyle, SqlCatalogBuilder};
-use sqlx::{AnyPool, Row as _, any::AnyPoolOptions};
 
 use crate::{Error, Store, file_io::TableFiles};
+use catalog::Catalog;
 pub use commit::{Change, Operation};
 use history::{Garbage, Version};
 
-/// The catalog's name, as other engines configure it.
-const CATALOG: &str = "trailmark";
 /// How the names of marks begin in a snapshot's summary.
 const MARK: &str = "trailmark.";
 
@@ -80,7 +73,7 @@ pub struct Table<F> {
     layout: Layout,
     store: Store,
     ambient: Ambient,
-    catalog: AnyPool,
+    catalog: Catalog,
     io: FileIO,
     /// Where the newest metadata file lies.
     at: String,
@@ -108,10 +101,14 @@ impl<F: DataFileFacts> Table<F> {
         ambient: Ambient,
         layout: Layout,
     ) -> Result<Self, Error> {
-        create(&store, catalog_url, &layout).await?;
-        let catalog = AnyPoolOptions::new().max_connections(1).connect(catalog_url).await?;
-        let io = FileIOBuilder::new(Arc::new(TableFiles::new(store.clone()))).build();
-        let at = newest(&catalog, &layout).await?;
+        let catalog = Catalog::open(catalog_url).await?;
+        let files =
+            |store: &Store| FileIOBuilder::new(Arc::new(TableFiles::new(store.clone()))).build();
+        catalog.create(&store, &files(&store), &layout).await?;
+        let at = catalog.newest(&layout).await?;
+        let within = format!("/{}/{}/", layout.namespace, layout.name);
+        let store = at.rsplit_once(&within).map_or(store.clone(), |(root, _)| store.named(root));
+        let io = files(&store);
         let metadata = Arc::new(TableMetadata::read_from(&io, &at).await?);
         let mut table = Self {
             layout,
@@ -130,6 +127,13 @@ impl<F: DataFileFacts> Table<F> {
         };
         table.load().await?;
         Ok(table)
+    }
+
+    /// The store that was given, by the URLs that the table has its files under: those from before it
+    /// was moved, if it was.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The table's location.
@@ -171,7 +175,7 @@ impl<F: DataFileFacts> Table<F> {
         if !self.is_stale {
             return Ok(());
         }
-        self.at = newest(&self.catalog, &self.layout).await?;
+        self.at = self.catalog.newest(&self.layout).await?;
         self.metadata = Arc::new(TableMetadata::read_from(&self.io, &self.at).await?);
         self.load().await?;
         self.is_stale = false;
@@ -227,46 +231,6 @@ impl<F: DataFileFacts> Table<F> {
     }
 }
 
-/// Creates catalog, namespace and table where they are missing.
-async fn create(store: &Store, catalog_url: &str, layout: &Layout) -> Result<(), Error> {
-    let style = if catalog_url.starts_with("postgres") {
-        SqlBindStyle::DollarNumeric
-    } else {
-        SqlBindStyle::QMark
-    };
-    let catalog = SqlCatalogBuilder::default()
-        .uri(catalog_url)
-        .warehouse_location(store.location())
-        .sql_bind_style(style)
-        .prop("pool.max-connections", "1")
-        .with_storage_factory(Arc::new(TableFiles::new(store.clone())))
-        .load(CATALOG, HashMap::new())
-        .await?;
-    let Layout { namespace, name, schema, partition, order } = layout;
-    let within = NamespaceIdent::new(namespace.clone());
-    if !catalog.namespace_exists(&within).await? {
-        catalog.create_namespace(&within, HashMap::new()).await?;
-    }
-    if catalog.table_exists(&TableIdent::new(within.clone(), name.clone())).await? {
-        return Ok(());
-    }
-    let property = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let creation = TableCreation::builder()
-        .name(name.clone())
-        .location(location(store, namespace, name))
-        .schema(schema.clone())
-        .partition_spec(partition.clone())
-        .sort_order(order.clone())
-        .properties([
-            property("write.metadata.previous-versions-max", "8"),
-            property("write.parquet.compression-codec", "zstd"),
-        ])
-        .format_version(FormatVersion::V2)
-        .build();
-    catalog.create_table(&within, creation).await?;
-    Ok(())
-}
-
 fn location(store: &Store, namespace: &str, name: &str) -> String {
     format!("{}/{namespace}/{name}", store.location())
 }
@@ -281,35 +245,11 @@ pub async fn drop_table(
     namespace: &str,
     name: &str,
 ) -> Result<(), Error> {
-    let catalog = AnyPoolOptions::new().max_connections(1).connect(catalog_url).await?;
-    sqlx::query(
-        "DELETE FROM iceberg_tables \
-         WHERE catalog_name = $1 AND table_namespace = $2 AND table_name = $3",
-    )
-    .bind(CATALOG)
-    .bind(namespace)
-    .bind(name)
-    .execute(&catalog)
-    .await?;
+    Catalog::open(catalog_url).await?.remove(namespace, name).await?;
     for (url, _) in store.list(&location(store, namespace, name)).await? {
         store.delete(&url).await?;
     }
     Ok(())
-}
-
-/// The newest metadata file, as the catalog's row has it.
-async fn newest(catalog: &AnyPool, layout: &Layout) -> Result<String, Error> {
-    let row = sqlx::query(
-        "SELECT metadata_location FROM iceberg_tables \
-         WHERE catalog_name = $1 AND table_namespace = $2 AND table_name = $3",
-    )
-    .bind(CATALOG)
-    .bind(&layout.namespace)
-    .bind(&layout.name)
-    .fetch_optional(catalog)
-    .await?;
-    let row = row.ok_or_else(|| Error::NoTable { name: layout.name.clone() })?;
-    Ok(row.try_get(0)?)
 }
 
 async fn read_manifest_list(io: &FileIO, path: &str) -> Result<Vec<ManifestFile>, Error> {

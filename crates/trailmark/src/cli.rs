@@ -323,7 +323,7 @@ fn table(text: &str) -> Result<(String, views::View), String> {
 pub(crate) struct Prove {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// `eventID` of the record
+    /// `eventID` of the record, or where a file lay that was imported, such as `s3://bucket/key`
     pub(crate) event_id: String,
     /// The proof file to write [default: EVENT-ID.tlog-proof]
     #[arg(long, value_name = "FILE")]

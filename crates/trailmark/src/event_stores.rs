@@ -29,7 +29,9 @@ use integrity::{
 use jiff::{Timestamp, tz::TimeZone};
 use log::EventLog;
 use record::AccountId;
-use stores::{Csv, FileNews, ImportJob, ImportProgress, Queries, QueryComponents, ResultPlace};
+use stores::{
+    Csv, FileNews, ImportJob, ImportProgress, Notes, Queries, QueryComponents, ResultPlace,
+};
 use tables::Cache;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -45,6 +47,7 @@ pub(crate) struct Plane {
     queries: Arc<Queries>,
     catalog: Catalog,
     places: Arc<Places>,
+    log: Arc<dyn EventLog>,
     ambient: Ambient,
     /// The last run of each import.
     imports: Arc<Mutex<BTreeMap<Uuid, JoinHandle<()>>>>,
@@ -88,6 +91,7 @@ pub(crate) async fn open(
         queries: Arc::new(queries),
         catalog: catalog.clone(),
         places: Arc::clone(places),
+        log: Arc::clone(log),
         ambient: ambient.clone(),
         imports: Arc::default(),
     };
@@ -184,6 +188,7 @@ impl Plane {
             until: import.end_event.map(day),
             retried,
             tasks: std::thread::available_parallelism().map_or(1, Into::into),
+            notes: Notes { log: Arc::clone(&self.log), store: import.store.clone() },
         };
         let begun = ImportReport {
             status: ImportStatus::InProgress,

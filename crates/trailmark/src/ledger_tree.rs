@@ -48,7 +48,10 @@ pub(crate) async fn start(
     log: &Arc<dyn EventLog>,
     ambient: &Ambient,
 ) -> anyhow::Result<Tree> {
-    let origin = format!("trailmark/{}", account.as_str());
+    // Of a new tree: others may have made theirs for an account of the same number. A tree that is
+    // there keeps its name.
+    let (unique, _) = ambient.random.uuid().as_u64_pair();
+    let origin = format!("trailmark/{account}/{unique:016x}");
     let origin = origin.parse().map_err(|error| anyhow!("`{origin}` names no log: {error}"))?;
     let components = Components { ambient: ambient.clone(), log: Arc::clone(log), origin };
     let keeper = TreeKeeper::open(config.data_dir.join(FOLDER), components)

@@ -35,9 +35,13 @@ pub(crate) fn run(options: &Prove) -> anyhow::Result<()> {
         Prover::open(&tree).with_context(|| format!("there is no tree in `{}`", tree.display()))?;
     let given = options.record.as_deref().map(read).transpose()?;
     let log = config.data_dir.join("log");
+    let tables = config.data_dir.join("stores/tables");
     let bytes_of = |entry: &Entry| match &given {
         Some(record) => Ok(Some(record.clone())),
-        None => of_log(&log, Position(entry.sequence)),
+        None => match of_log(&log, Position(entry.sequence))? {
+            Some(found) => Ok(Some(found)),
+            None => kept(&tables, entry.sequence),
+        },
     };
     let made = match prover.prove(&options.event_id, &bytes_of) {
         Err(error @ Error::NoRecord(_)) if given.is_none() => {
@@ -78,6 +82,15 @@ fn of_log(folder: &Path, position: Position) -> Result<Option<Vec<u8>>, Error> {
     Ok(found.map(|it| it.frame.body.to_vec()))
 }
 
+/// The statement of an imported file, which is kept for longer than the log goes back.
+fn kept(tables: &Path, position: u64) -> Result<Option<Vec<u8>>, Error> {
+    stores::statement_at(tables, position).map_err(|source| Error::Io {
+        action: "read",
+        file: tables.display().to_string(),
+        source,
+    })
+}
+
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)
@@ -92,8 +105,12 @@ fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     fs::write(file, bytes).with_context(|| format!("cannot write `{}`", file.display()))
 }
 
-/// The file of a proof whose name nobody said.
+/// The file of a proof whose name nobody said: for an imported file, its own without its endings.
 fn file_of(event_id: &str) -> anyhow::Result<PathBuf> {
+    let event_id = match event_id.rsplit_once('/') {
+        Some((_, name)) => name.split('.').next().unwrap_or_default(),
+        None => event_id,
+    };
     let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
     if event_id.is_empty() || !event_id.chars().all(is_plain) {
         return Err(anyhow!("`{event_id}` makes no file name: name the proof with --output"));

@@ -11,18 +11,23 @@ use std::{path::Path, sync::Arc};
 
 use ambient::Ambient;
 use anyhow::{Context as _, anyhow};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _, stream};
 use integrity::{
     digest::Stamp,
     tree::Policy,
     verify::{
-        Audit, Carried, CheckedDigest, CheckedLogFile, LogFileCheck, LogFileJob, Report, Scope,
-        check_digest, differences, judge_checkpoints, statement,
+        Audit, Carried, CheckedDigest, CheckedLogFile, LogFileJob, Report, Scope, check_digest,
+        check_log_files, differences, judge_checkpoints, statement,
     },
 };
+use tokio::task::JoinError;
 
 pub(crate) use crate::verify::progress::Progress;
-use crate::{cli::Verify, verify::source::Source, words::data};
+use crate::{
+    cli::Verify,
+    verify::source::{Fetched, Source},
+    words::data,
+};
 
 /// Runs `trailmark verify`.
 pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
@@ -63,7 +68,7 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
     }
     check_digests(&mut audit, &source, &Arc::new(trust.keys), &progress).await?;
     check_checkpoints(&mut audit, &options)?;
-    check_log_files(&mut audit, &source, copy.as_ref(), &progress).await?;
+    check_all_log_files(&mut audit, &source, copy.as_ref(), &progress).await?;
     progress.clear();
     let report = audit.report(options.subject.clone());
     if options.json {
@@ -149,7 +154,7 @@ async fn check_digests(
     }
 }
 
-async fn check_log_files(
+async fn check_all_log_files(
     audit: &mut Audit,
     source: &Arc<Source>,
     copy: Option<&Arc<Source>>,
@@ -157,38 +162,77 @@ async fn check_log_files(
 ) -> anyhow::Result<()> {
     let jobs = audit.log_files();
     let total = jobs.len();
-    let mut checks = stream::iter(jobs)
-        .map(|job| tokio::spawn(check(Arc::clone(source), copy.cloned(), job)))
-        .buffer_unordered(source.parallelism());
+    let mut checks = checks(source, copy, jobs);
     let mut done = 0_u64;
     while let Some(checked) = checks.try_next().await? {
-        audit.log_file(checked);
-        done += 1;
+        for checked in checked {
+            audit.log_file(checked);
+            done += 1;
+        }
         progress.show(|| format!("checked {done} of {total} log files"));
     }
-    let mut strays = stream::iter(audit.strays())
-        .map(|job| tokio::spawn(check(Arc::clone(source), None, job)))
-        .buffer_unordered(source.parallelism());
+    let mut strays = self::checks(source, None, audit.strays());
     while let Some(checked) = strays.try_next().await? {
         progress.show(|| "looking for moved log files".to_owned());
-        audit.stray(checked);
+        for checked in checked {
+            audit.stray(checked);
+        }
     }
     Ok(())
 }
 
-async fn check(source: Arc<Source>, copy: Option<Arc<Source>>, job: LogFileJob) -> CheckedLogFile {
-    let mut checked = match source.check(&job.at, LogFileCheck::new(job.clone())).await {
-        Ok(Some(checked)) => checked,
-        Ok(None) => return CheckedLogFile::missing(job),
-        Err(error) => return CheckedLogFile::unreadable(job, &format!("{error:#}")),
-    };
-    if checked.is_changed()
-        && let Some(copy) = copy
-        && let (Ok(found), Ok(genuine)) =
-            (source.inflated(&job.at).await, copy.copied(&job.at).await)
-        && integrity::digest::sha256_hex(&genuine) == job.sha256
-    {
-        checked.explain(differences(&genuine, &found));
+/// Fetches log files and checks them, [`TOGETHER`] at a time.
+fn checks<'a>(
+    source: &'a Arc<Source>,
+    copy: Option<&'a Arc<Source>>,
+    jobs: Vec<LogFileJob>,
+) -> impl Stream<Item = Result<Vec<CheckedLogFile>, JoinError>> + Unpin + 'a {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    stream::iter(jobs)
+        .map(|job| {
+            let source = Arc::clone(source);
+            tokio::spawn(async move { source.log_file(job).await })
+        })
+        .buffer_unordered(source.parallelism())
+        .chunks(TOGETHER)
+        .map(move |fetched| {
+            let (source, copy) = (Arc::clone(source), copy.cloned());
+            tokio::spawn(async move {
+                let fetched = fetched.into_iter().collect::<Result<Vec<_>, _>>()?;
+                Ok(check_together(&source, copy.as_deref(), fetched).await)
+            })
+            .map(Result::flatten)
+        })
+        .buffer_unordered(cores)
+        .boxed()
+}
+
+async fn check_together(
+    source: &Source,
+    copy: Option<&Source>,
+    fetched: Vec<Fetched>,
+) -> Vec<CheckedLogFile> {
+    let (mut whole, mut checked) = (Vec::new(), Vec::new());
+    for fetched in fetched {
+        match fetched {
+            Fetched::Whole(job, object) => whole.push((job, object)),
+            Fetched::Checked(file) => checked.push(file),
+        }
+    }
+    checked.extend(check_log_files(whole));
+    for file in &mut checked {
+        let job = file.job().clone();
+        if file.is_changed()
+            && let Some(copy) = copy
+            && let (Ok(found), Ok(genuine)) =
+                (source.inflated(&job.at).await, copy.copied(&job.at).await)
+            && integrity::digest::sha256_hex(&genuine) == job.sha256
+        {
+            file.explain(differences(&genuine, &found));
+        }
     }
     checked
 }
+
+/// How many log files a core works on at once: hashing more of them together gains no more.
+const TOGETHER: usize = 4;

@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, path::Path};
 
 use anyhow::{Context as _, anyhow};
-use integrity::tree::{Policy, Proven, RecordProof};
+use integrity::tree::{Kind, Policy, Proven, RecordProof};
 use serde_json::{Value, json};
 
 use crate::{
@@ -58,8 +58,10 @@ fn read(file: &Path, bound: usize) -> anyhow::Result<Vec<u8>> {
 
 fn in_words(proven: &Proven) -> String {
     let Proven { origin, index, entry, head, .. } = proven;
+    let is_file = entry.kind == Kind::ImportedFile;
+    let what = if is_file { "statement of an imported file" } else { "record" };
     let mut text = format!(
-        "{GREEN}proven{GREEN:#}: the record is in the log {origin}, unchanged\n  \
+        "{GREEN}proven{GREEN:#}: the {what} is in the log {origin}, unchanged\n  \
          position  {index} of {}\n  arrived   {}, by the log's word",
         head.size, entry.ingested
     );

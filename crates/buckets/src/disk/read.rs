@@ -1,9 +1,10 @@
 //! Reading a range of an object as a stream.
 
-use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc};
+use std::{fs::File, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
+use rustix::{buffer::spare_capacity, io::pread};
 
 use super::{Blob, CHUNK, Disk, lease::Lease};
 use crate::Error;
@@ -69,10 +70,7 @@ impl Reading {
         let end = self.range.end.min(open.place.end);
         let count = usize::try_from(end - self.range.start).unwrap_or(CHUNK).min(CHUNK);
         let (file, at) = (Arc::clone(&open.file), self.range.start - open.place.start);
-        let read = tokio::task::spawn_blocking(move || {
-            let mut bytes = vec![0; count];
-            file.read_exact_at(&mut bytes, at).map(|()| Bytes::from(bytes))
-        });
+        let read = tokio::task::spawn_blocking(move || read_exact(&file, at, count));
         let bytes = read
             .await
             .map_err(|_| Error::Torn)?
@@ -99,4 +97,17 @@ impl Reading {
         }
         Err(Error::Damaged("an object is shorter than it says"))
     }
+}
+
+/// Into memory that nobody clears first: for pieces of this size that costs as much as reading.
+fn read_exact(file: &File, at: u64, count: usize) -> io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count {
+        let next = at + bytes.len() as u64;
+        if pread(file, spare_capacity(&mut bytes), next)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    bytes.truncate(count);
+    Ok(bytes.into())
 }

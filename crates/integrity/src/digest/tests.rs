@@ -72,6 +72,11 @@ fn a_key_comes_back_from_pkcs8_and_signs_alike() {
     assert!(RsaSigner::from_pkcs8(b"no key").is_err());
 }
 
+/// What the reader of whole objects says of one.
+fn at_once(object: &[u8]) -> Option<Vec<u8>> {
+    gunzip_together(&[object], |texts| texts.iter().map(|it| it.to_vec()).collect()).remove(0)
+}
+
 /// What only the reader in pieces says of an object.
 fn in_pieces(object: &[u8]) -> Option<Vec<u8>> {
     gunzip(object, 1 << 20).ok()
@@ -79,7 +84,6 @@ fn in_pieces(object: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn an_object_that_is_inflated_at_once_is_exactly_one_member() {
-    let at_once = |object: &[u8]| gunzip_at_once(object, <[u8]>::to_vec);
     let text = b"0123456789".repeat(3_000);
     let member = gzip(&text);
     assert_eq!(at_once(&member).as_ref(), Some(&text));
@@ -107,6 +111,21 @@ fn an_object_whose_length_stands_elsewhere_too_is_left_to_the_reader_in_pieces()
     // Stored, so that the text's own bytes are the object's: among them the length.
     let text = 16_u32.to_le_bytes().repeat(4);
     let member = gzip(&text);
-    assert_eq!(gunzip_at_once(&member, <[u8]>::to_vec), None);
+    assert_eq!(at_once(&member), None);
     assert_eq!(in_pieces(&member), Some(text));
+}
+
+#[test]
+fn objects_that_are_inflated_together_are_given_in_their_order() {
+    let texts: Vec<_> = (0..9_usize).map(|n| vec![b'a' + n as u8; 20_000_000 / (n + 1)]).collect();
+    let mut objects: Vec<_> = texts.iter().map(|it| gzip(it)).collect();
+    objects[4].truncate(30);
+    let mut passes = 0;
+    let lengths = gunzip_together(&objects, |texts| {
+        passes += 1;
+        texts.iter().map(|it| (it[0], it.len())).collect()
+    });
+    let expected = texts.iter().enumerate().map(|(n, it)| (n != 4).then(|| (it[0], it.len())));
+    assert_eq!(lengths, expected.collect::<Vec<_>>());
+    assert!(passes > 0);
 }

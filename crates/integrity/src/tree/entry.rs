@@ -141,6 +141,8 @@ pub enum Kind {
     Erasure = 7,
     /// A call is about to leave; the record of its outcome is a leaf of its own.
     Intent = 8,
+    /// A log file that was imported into an event data store.
+    ImportedFile = 9,
 }
 
 impl Kind {
@@ -156,6 +158,7 @@ impl Kind {
             6 => Self::KeyChange,
             7 => Self::Erasure,
             8 => Self::Intent,
+            9 => Self::ImportedFile,
             _ => return None,
         })
     }
@@ -172,6 +175,7 @@ impl Kind {
             Self::KeyChange => "key change",
             Self::Erasure => "erasure",
             Self::Intent => "intent",
+            Self::ImportedFile => "imported file",
         }
     }
 }

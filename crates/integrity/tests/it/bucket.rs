@@ -13,7 +13,7 @@ use integrity::{
     },
     verify::{
         Address, Anchor, Audit, CheckedDigest, CheckedLogFile, DigestObject, KeyRing, Listed,
-        LogFileCheck, Place, Report, Scope, check_digest, differences,
+        LogFileCheck, Place, Report, Scope, check_digest, check_log_files, differences,
     },
 };
 
@@ -207,7 +207,12 @@ impl Bucket {
                 check.finish()
             }
         };
-        for job in audit.log_files() {
+        let jobs = audit.log_files();
+        let whole = jobs.iter().filter_map(|it| Some((it.clone(), self.fetch(&it.at)?.body)));
+        let together = check_log_files(whole.collect());
+        let apart = jobs.iter().filter(|it| self.fetch(&it.at).is_some()).cloned().map(check);
+        assert_eq!(format!("{together:?}"), format!("{:?}", apart.collect::<Vec<_>>()));
+        for job in jobs {
             let mut checked = check(job);
             if checked.is_changed()
                 && let Some(genuine) = genuine

@@ -1,10 +1,14 @@
 //! The process dies, and power with it, at every step of flushes, sorting, expiry and imports: every
 //! record is there once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use catalog::{Catalog, MasterKey, NewStore, StoreArn, StoreSettings};
 use futures::FutureExt as _;
+use log::Kind;
 use logfiles::Source;
 use record::AccountId;
 use tables::{
@@ -16,7 +20,8 @@ use uuid::Uuid;
 
 use super::{START, ask, memory_log::MemoryLog, record};
 use crate::{
-    Components, Error, EventStores, ImportJob, Settings, follow::Follower, import, upkeep,
+    Components, Error, EventStores, EventTable, ImportJob, ImportedFile, Notes, Settings,
+    follow::Follower, import, upkeep,
 };
 
 const ACCOUNT: &str = "123456789012";
@@ -96,6 +101,29 @@ impl World {
         let stores = EventStores::open_idle(settings, components, catalog, log).await?;
         let follower = Follower::new(Arc::clone(&stores.shared)).await?;
         Ok(Life { stores, follower })
+    }
+
+    /// Checks that so many files were imported, each with one statement in the log, which is kept.
+    async fn check_statements(&self, table: &EventTable, files: usize) {
+        let entries = self.log.entries();
+        let ours = entries.iter().filter(|it| it.frame.kind == Kind::ImportedFile);
+        let said: Vec<ImportedFile> =
+            ours.map(|it| serde_json::from_slice(&it.frame.body).unwrap()).collect();
+        let names: BTreeSet<&str> = said.iter().map(|it| it.file.as_str()).collect();
+        assert_eq!((said.len(), names.len()), (files, files), "{said:?}");
+        assert_eq!(said.iter().map(|it| it.events).sum::<u64>(), table.stats().rows);
+        let store = &table.target.store;
+        let mut kept = BTreeMap::new();
+        for (url, _) in store.list(&format!("{}/imports", store.location())).await.unwrap() {
+            let lines = store.get(&url).await.unwrap();
+            for line in str::from_utf8(&lines).unwrap().lines() {
+                let (position, statement) = line.split_once(' ').unwrap();
+                kept.insert(position.parse::<u64>().unwrap(), statement.to_owned());
+            }
+        }
+        let appended = entries.iter().filter(|it| it.frame.kind == Kind::ImportedFile);
+        let text = |it: &log::Entry| String::from_utf8(it.frame.body.to_vec()).unwrap();
+        assert_eq!(kept, appended.map(|it| (it.position.0, text(it))).collect());
     }
 
     async fn lose_power(&self) {
@@ -187,7 +215,7 @@ async fn no_record_is_lost_or_doubled_by_crashes() {
 }
 
 /// Log files of four days; their records' ids beside the job that imports them.
-fn old_logs(logs: &std::path::Path) -> (ImportJob, Vec<String>) {
+fn old_logs(world: &World, logs: &std::path::Path) -> (ImportJob, Vec<String>) {
     let mut ids = Vec::new();
     for day in 1..=4 {
         let folder = logs.join(format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/11/{day:02}"));
@@ -207,8 +235,16 @@ fn old_logs(logs: &std::path::Path) -> (ImportJob, Vec<String>) {
         source: Source::local(logs).unwrap(),
         from: None,
         until: None,
-        retried: std::collections::BTreeSet::new(),
+        retried: BTreeSet::new(),
         tasks: 2,
+        notes: Notes {
+            log: Arc::<MemoryLog>::clone(&world.log),
+            store: StoreArn {
+                region: "us-east-1".to_owned(),
+                account: AccountId::parse(ACCOUNT).unwrap(),
+                id: world.store,
+            },
+        },
     };
     (job, ids)
 }
@@ -217,13 +253,48 @@ fn old_logs(logs: &std::path::Path) -> (ImportJob, Vec<String>) {
 async fn two_runs_of_one_import_bring_every_record_once() {
     let world = World::new(1).await;
     let logs = tempfile::tempdir().unwrap();
-    let (job, ids) = old_logs(logs.path());
+    let (job, ids) = old_logs(&world, logs.path());
     let life = world.begin().await.unwrap();
     let table = life.stores.table(world.store).unwrap();
     let run = || async { import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await.unwrap() };
     let (one, other) = tokio::join!(run(), run());
     assert!(one || other);
     Life::check(&life.counts(&world).await, &ids, "two runs");
+    world.check_statements(&table, 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_writers_of_one_table_lose_and_double_nothing() {
+    for seed in 0..seeds() {
+        let world = World::new(seed).await;
+        let logs = tempfile::tempdir().unwrap();
+        let (job, ids) = old_logs(&world, logs.path());
+        let early = ImportJob { until: Some("2026-11-02".to_owned()), ..job.clone() };
+        let late =
+            ImportJob { id: Uuid::from_u128(10), from: Some("2026-11-03".to_owned()), ..job };
+        // Each has opened the table by itself and knows nothing of the others.
+        let lives = [
+            world.begin().await.unwrap(),
+            world.begin().await.unwrap(),
+            world.begin().await.unwrap(),
+        ];
+        let run = |life: usize, job: ImportJob| {
+            let table = lives[life].stores.table(world.store).unwrap();
+            async move {
+                // Whoever is refused tries again.
+                for _ in 0..10 {
+                    let done = import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await;
+                    if matches!(done, Ok(true)) {
+                        return;
+                    }
+                }
+                panic!("it never came to an end");
+            }
+        };
+        tokio::join!(run(0, early.clone()), run(1, late), run(2, early));
+        let life = world.begin().await.unwrap();
+        Life::check(&life.counts(&world).await, &ids, &format!("seed {seed}"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,7 +302,7 @@ async fn an_import_goes_on_after_a_crash_with_every_record_once() {
     for seed in 0..seeds() {
         let world = World::new(seed).await;
         let logs = tempfile::tempdir().unwrap();
-        let (job, ids) = old_logs(logs.path());
+        let (job, ids) = old_logs(&world, logs.path());
         for life in 0..4 {
             let context = format!("seed {seed}, life {life}");
             world.fate.die_after((1 + world.random.below(80)).cast_signed());
@@ -253,6 +324,7 @@ async fn an_import_goes_on_after_a_crash_with_every_record_once() {
             upkeep::round(&life.stores.shared).await.unwrap();
         }
         Life::check(&life.counts(&world).await, &ids, &format!("seed {seed}"));
+        world.check_statements(&table, 12).await;
         // Each day is one file, in order.
         assert_eq!(table.stats().files, 4);
         // What is older than it is kept goes as a whole, and its files with it.

@@ -16,6 +16,11 @@ pub(crate) struct MemoryLog {
 }
 
 impl MemoryLog {
+    /// All that was appended.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.entries.lock().unwrap().clone()
+    }
+
     /// Adds records of an account in `us-east-1`.
     pub(crate) fn add(&self, account: &str, records: &[String]) {
         let frame = |body: &String| Frame {

@@ -1,10 +1,10 @@
 //! A file read in any order, by threads that may block.
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::{self, BufReader, IoSliceMut, Read},
     ops::Range,
-    os::unix::fs::FileExt as _,
     path::PathBuf,
     sync::Arc,
 };
@@ -15,13 +15,18 @@ use parquet::{
     errors::ParquetError,
     file::reader::{ChunkReader, Length},
 };
-use rustix::io::{ReadWriteFlags, preadv2};
+use rustix::{
+    buffer::spare_capacity,
+    io::{ReadWriteFlags, pread, preadv2},
+};
 use tokio::{runtime::Handle, task};
 
 use crate::Error;
 
 /// Bytes that a sequential read asks for at once.
 const READ_BYTES: usize = 64 << 10;
+/// The largest range that is read without asking whether it takes time.
+const AT_ONCE_BYTES: usize = 1 << 20;
 
 /// An open file. Cheap to clone; clones share nothing that moves.
 #[derive(Clone, Debug)]
@@ -81,8 +86,15 @@ impl Reader {
     pub(super) fn read(&self, start: u64, length: usize) -> Result<Bytes, io::Error> {
         match &self.source {
             Source::Local(file) => {
-                let mut bytes = vec![0; length];
-                file.read_exact_at(&mut bytes, start)?;
+                let mut bytes = Vec::with_capacity(length);
+                while bytes.len() < length {
+                    let next = start + bytes.len() as u64;
+                    // Memory of this size takes as long to clear as to fill.
+                    if pread(file, spare_capacity(&mut bytes), next)? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                bytes.truncate(length);
                 Ok(bytes.into())
             }
             Source::Remote { objects, key, handle } => {
@@ -108,11 +120,23 @@ impl Reader {
 
 /// A range of a file, if no device need be asked for it.
 fn in_memory(file: &File, range: &Range<u64>) -> Option<Bytes> {
+    thread_local! {
+        // New memory would have to be cleared each time, which takes longer than a copy.
+        static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
     let length = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
-    let mut bytes = vec![0; length];
-    let mut slices = [IoSliceMut::new(&mut bytes)];
-    let read = preadv2(file, &mut slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
-    (read == length).then(|| bytes.into())
+    if length > AT_ONCE_BYTES {
+        return None;
+    }
+    ROOM.with_borrow_mut(|room| {
+        if room.len() < length {
+            room.resize(length, 0);
+        }
+        let room = room.get_mut(..length)?;
+        let mut slices = [IoSliceMut::new(room)];
+        let read = preadv2(file, &mut slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
+        (read == length).then(|| Bytes::copy_from_slice(room))
+    })
 }
 
 impl Length for Reader {

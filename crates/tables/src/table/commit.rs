@@ -16,7 +16,7 @@ use iceberg::{
 };
 
 use super::{
-    CATALOG, DataFileFacts, MARK, Table,
+    DataFileFacts, MARK, Table,
     history::{Dropped, Version},
     read_manifest_list,
 };
@@ -70,8 +70,33 @@ impl<F: DataFileFacts> Table<F> {
     /// When store or catalog fail. The change may then have been made or not: [`Table::refresh`]
     /// finds out.
     pub async fn commit(&mut self, change: &Change) -> Result<bool, Error> {
+        self.commit_while(change, |_| true).await
+    }
+
+    /// As [`Table::commit`], as long as the mark `name` is `before`, whoever else commits meanwhile.
+    /// Returns false, and changes nothing, once it is another.
+    ///
+    /// # Errors
+    /// Those of [`Table::commit`].
+    pub async fn commit_after(
+        &mut self,
+        change: &Change,
+        name: &str,
+        before: Option<&str>,
+    ) -> Result<bool, Error> {
+        self.commit_while(change, |table| table.mark(name) == before).await
+    }
+
+    async fn commit_while(
+        &mut self,
+        change: &Change,
+        is_due: impl Fn(&Self) -> bool,
+    ) -> Result<bool, Error> {
         for _ in 0..TRIES {
             self.refresh().await?;
+            if !is_due(self) {
+                return Ok(false);
+            }
             let here = self.files.iter().filter(|it| change.drop.contains(it.url())).count();
             if here < change.drop.len() {
                 return Ok(false);
@@ -88,20 +113,7 @@ impl<F: DataFileFacts> Table<F> {
         let next = Next::new(self, change).await?;
         let now = self.ambient.clock.now();
         self.is_stale = true;
-        let swapped = sqlx::query(
-            "UPDATE iceberg_tables SET metadata_location = $1, previous_metadata_location = $2 \
-             WHERE catalog_name = $3 AND table_namespace = $4 AND table_name = $5 \
-             AND metadata_location = $6",
-        )
-        .bind(&next.at)
-        .bind(&self.at)
-        .bind(CATALOG)
-        .bind(&self.layout.namespace)
-        .bind(&self.layout.name)
-        .bind(&self.at)
-        .execute(&self.catalog)
-        .await?;
-        if swapped.rows_affected() == 0 {
+        if !self.catalog.swap(&self.layout, &self.at, &next.at).await? {
             // Nobody names what was just written.
             self.discard(next.at, now);
             return Ok(false);

@@ -9,10 +9,13 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use integrity::{
     digest::{METADATA_SUFFIX, gunzip},
-    verify::{Address, CheckedLogFile, DigestObject, Listed, LogFileCheck, Place, Scope},
+    verify::{
+        Address, CheckedLogFile, DigestObject, Listed, LogFileCheck, LogFileJob, Place, Scope,
+    },
 };
 use object_store::{
     Attribute, ObjectStore, ObjectStoreExt as _,
@@ -41,6 +44,15 @@ pub(crate) struct Bucket {
     builder: AmazonS3Builder,
     endpoint: Option<String>,
     opened: Mutex<HashMap<String, Arc<AmazonS3>>>,
+}
+
+/// A log file of a source.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    /// Its bytes.
+    Whole(LogFileJob, Bytes),
+    /// It is large, not there, or cannot be read.
+    Checked(CheckedLogFile),
 }
 
 /// The objects of a listing.
@@ -119,18 +131,24 @@ impl Source {
         }
     }
 
-    /// Checks a log file; none when it is not there.
-    pub(crate) async fn check(
-        &self,
-        at: &Address,
-        check: LogFileCheck,
-    ) -> anyhow::Result<Option<CheckedLogFile>> {
-        match self {
-            Self::Folder { root, .. } => {
-                let Some(path) = below(root, &at.key) else { return Ok(None) };
-                tokio::task::spawn_blocking(move || check_file(&path, check)).await?
-            }
-            Self::Bucket(bucket) => bucket.check(at, check).await,
+    /// Fetches a log file, or checks it when it is large.
+    pub(crate) async fn log_file(&self, job: LogFileJob) -> Fetched {
+        let fetched = match self {
+            Self::Folder { root, .. } => match below(root, &job.at.key) {
+                Some(path) => {
+                    let job = job.clone();
+                    tokio::task::spawn_blocking(move || read_file(&path, job))
+                        .await
+                        .unwrap_or_else(|error| Err(error.into()))
+                }
+                None => Ok(None),
+            },
+            Self::Bucket(bucket) => bucket.log_file(job.clone()).await,
+        };
+        match fetched {
+            Ok(Some(fetched)) => fetched,
+            Ok(None) => Fetched::Checked(CheckedLogFile::missing(job)),
+            Err(error) => Fetched::Checked(CheckedLogFile::unreadable(job, &format!("{error:#}"))),
         }
     }
 
@@ -212,26 +230,27 @@ fn metadata(text: &[u8]) -> Option<HashMap<String, String>> {
     members.iter().map(|(name, value)| Some((name.to_lowercase(), text(value)?))).collect()
 }
 
-fn check_file(path: &FilePath, mut check: LogFileCheck) -> anyhow::Result<Option<CheckedLogFile>> {
+fn read_file(path: &FilePath, job: LogFileJob) -> anyhow::Result<Option<Fetched>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    let mut object = Vec::new();
     if file.metadata()?.len() <= WHOLE_MAX {
-        let mut object = Vec::new();
         // It may grow meanwhile.
         file.by_ref().take(WHOLE_MAX).read_to_end(&mut object)?;
         if (object.len() as u64) < WHOLE_MAX {
-            return Ok(Some(check.whole(&object)));
+            return Ok(Some(Fetched::Whole(job, object.into())));
         }
-        check.push(&object);
     }
+    let mut check = LogFileCheck::new(job);
+    check.push(&object);
     let mut buffer = vec![0; 256 << 10];
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 || !check.push(buffer.get(..read).unwrap_or_default()) {
-            return Ok(Some(check.finish()));
+            return Ok(Some(Fetched::Checked(check.finish())));
         }
     }
 }
@@ -318,26 +337,29 @@ impl Bucket {
         Ok(Some(DigestObject { body: got.bytes().await?.to_vec(), metadata }))
     }
 
-    async fn check(
-        &self,
-        at: &Address,
-        mut check: LogFileCheck,
-    ) -> anyhow::Result<Option<CheckedLogFile>> {
-        let got = match self.store(&at.bucket)?.get(&Path::from(at.key.as_str())).await {
+    async fn log_file(&self, job: LogFileJob) -> anyhow::Result<Option<Fetched>> {
+        let store = self.store(&job.at.bucket)?;
+        let got = match store.get(&Path::from(job.at.key.as_str())).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if got.meta.size <= WHOLE_MAX {
-            return Ok(Some(check.whole(&got.bytes().await?)));
-        }
+        let size = got.meta.size;
         let mut pieces = got.into_stream();
+        if size <= WHOLE_MAX {
+            let mut object = Vec::with_capacity(usize::try_from(size)?);
+            while let Some(piece) = pieces.try_next().await? {
+                object.extend_from_slice(&piece);
+            }
+            return Ok(Some(Fetched::Whole(job, object.into())));
+        }
+        let mut check = LogFileCheck::new(job);
         while let Some(piece) = pieces.try_next().await? {
             if !check.push(&piece) {
                 break;
             }
         }
-        Ok(Some(check.finish()))
+        Ok(Some(Fetched::Checked(check.finish())))
     }
 }
 

@@ -11,7 +11,7 @@
 //! of one witness are judged and kept one after another.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -61,6 +61,10 @@ impl Store {
     ) -> anyhow::Result<Self> {
         if let Some(key) = logs.iter().find(|it| it.algorithm() != Algorithm::Ed25519) {
             return Err(anyhow!("`{key}` is the key of a witness, not of a log"));
+        }
+        let mut origins = BTreeSet::new();
+        if let Some(key) = logs.iter().find(|it| !origins.insert(it.name().as_str())) {
+            return Err(anyhow!("two keys are given for the log `{}`: a log has one", key.name()));
         }
         for each in [folder, &folder.join("logs"), &folder.join("evidence")] {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(each);

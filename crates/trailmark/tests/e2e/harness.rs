@@ -67,6 +67,13 @@ impl Server {
         self.environment.extend(environment);
     }
 
+    /// Moves the folder of the server, which must have ended, to another place.
+    pub(crate) fn move_folder(&mut self) {
+        let place = tempfile::tempdir().unwrap();
+        fs::rename(self.folder.path(), place.path()).unwrap();
+        self.folder = place;
+    }
+
     /// Adds a variable to the environment of the server's next start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.settings.push((name.to_owned(), value.to_owned()));

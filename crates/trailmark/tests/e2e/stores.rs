@@ -138,6 +138,68 @@ fn calls_are_found_by_sql_within_a_second_and_after_a_crash() {
 }
 
 #[test]
+fn a_data_folder_can_be_moved() {
+    let mut house = Deployment::start();
+    house.server.aws(&["s3", "mb", "s3://first"]);
+    let made = "SELECT requestParameters['bucketName'] FROM $EDS WHERE eventName = 'CreateBucket' \
+                ORDER BY eventTime";
+    let tables = house.server.data_dir().join("stores/tables/stores").join(&house.id);
+    eventually("rows are in files", || {
+        let days = fs::read_dir(tables.join("data")).ok()?;
+        (days.count() > 0).then_some(())
+    });
+    for (bucket, expected) in [
+        ("second", [["first"], ["second"]].as_slice()),
+        ("third", &[["first"], ["second"], ["third"]]),
+    ] {
+        house.server.kill();
+        house.server.move_folder();
+        house.server.restart();
+        house.server.aws(&["s3", "mb", &format!("s3://{bucket}")]);
+        assert_eq!(house.ask(made, &[]).1, expected);
+        let found = house.server.aws_json(&[
+            "cloudtrail",
+            "lookup-events",
+            "--lookup-attributes",
+            "AttributeKey=EventName,AttributeValue=CreateBucket",
+        ]);
+        assert_eq!(found["Events"].as_array().unwrap().len(), expected.len());
+    }
+}
+
+#[test]
+fn a_store_adds_to_records_the_context_that_was_asked_for() {
+    let house = Deployment::start();
+    let keys =
+        [json!({"Type": "RequestContext", "Equals": ["aws:PrincipalArn", "aws:PrincipalType"]})];
+    house.server.aws_json(&[
+        "cloudtrail",
+        "put-event-configuration",
+        "--event-data-store",
+        &house.id,
+        "--max-event-size",
+        "Large",
+        "--context-key-selectors",
+        &Value::from(keys.to_vec()).to_string(),
+    ]);
+    house.server.aws(&["s3", "mb", "s3://ledger"]);
+    let asked = "SELECT eventContext.requestContext['aws:PrincipalType'], \
+                 json_extract_scalar(eventJson, '$.eventContext.requestContext[\"aws:PrincipalArn\"]') \
+                 FROM $EDS WHERE eventName = 'CreateBucket'";
+    let (_, rows) = house.ask(asked, &[]);
+    assert_eq!(rows, [["Account", "arn:aws:iam::123456789012:root"]]);
+    // History has records as they were made.
+    let found = house.server.aws_json(&[
+        "cloudtrail",
+        "lookup-events",
+        "--lookup-attributes",
+        "AttributeKey=EventName,AttributeValue=CreateBucket",
+    ]);
+    let record = found["Events"][0]["CloudTrailEvent"].as_str().unwrap();
+    assert!(!record.contains("eventContext"), "{record}");
+}
+
+#[test]
 fn old_log_files_are_imported_once_whatever_happens() {
     let mut house = Deployment::start();
     let logs = tempfile::tempdir().unwrap();

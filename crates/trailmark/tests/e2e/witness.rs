@@ -205,12 +205,15 @@ fn a_witness_does_not_start_on_a_folder_in_use_or_one_that_was_changed() {
     let (folder, log) = (tempfile::tempdir().unwrap(), Log::new());
     let witness = Witness::start(folder.path(), &log);
     assert_eq!(witness.add(&log.request(0, 5)).0, 200);
-    let refused = |what: &str| {
-        let output = command(folder.path(), &log.vkey()).stderr(Stdio::piped()).output().unwrap();
+    let refused_with = |keys: &[&str], what: &str| {
+        let mut command = command(folder.path(), &log.vkey());
+        let output = command.args(keys).stderr(Stdio::piped()).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && words.contains(what), "{words}");
     };
+    let refused = |what: &str| refused_with(&[], what);
     refused("another witness");
+    refused_with(&["--log", &Log::new().vkey()], "a log has one");
     witness.kill();
     let file = fs::read_dir(folder.path().join("logs")).unwrap().next().unwrap().unwrap().path();
     let kept = fs::read_to_string(&file).unwrap();
