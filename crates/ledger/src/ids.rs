@@ -1,16 +1,18 @@
-//! Finding the leaf of an event id, or of a file that was imported: eight bytes for each leaf, in the order of the leaves.
+//! Finding the leaf of an event id, or of a file that was imported: eight bytes for each leaf, in
+//! their order.
 //!
 //! They are the beginning of the id's SHA-256, so two leaves may share them: whoever looks checks
 //! what the leaf commits to. A look-up reads the file from end to end, eight megabytes for each
 //! million of records; growing costs eight bytes for each leaf and nothing else, whatever the size.
 
 use std::{
+    borrow::Cow,
     fs::{File, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
 };
 
-use integrity::tree::Hash;
+use integrity::tree::{Hash, Kind};
 use serde::Deserialize;
 
 use crate::{
@@ -21,19 +23,18 @@ use crate::{
 /// What stands in the file for an event id.
 pub(crate) type Mark = [u8; 8];
 
-/// What people call the bytes of a leaf: of a record its event id, of an imported file where it lay.
-pub(crate) fn name(bytes: &[u8]) -> Option<String> {
+/// What people call a leaf: a record its event id, an imported file where it lay. The kind decides
+/// which of them is read, so that no record passes for a file.
+pub(crate) fn name(kind: Kind, bytes: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Imported {
         file: String,
     }
 
-    if let Ok(record) = record::parse(bytes)
-        && let Some(id) = record.event_id()
-    {
-        return Some(id.into_owned());
+    if kind == Kind::ImportedFile {
+        return serde_json::from_slice(bytes).ok().map(|it: Imported| it.file);
     }
-    serde_json::from_slice(bytes).ok().map(|it: Imported| it.file)
+    record::parse(bytes).ok()?.event_id().map(Cow::into_owned)
 }
 
 /// The mark of a name; of a leaf without one, the mark of the empty text.

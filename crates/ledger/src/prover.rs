@@ -96,8 +96,9 @@ impl Prover {
         for index in ids::find(&self.folder, event_id, size)? {
             let entry = self.entry(index, size)?;
             let record = bytes_of(&entry)?;
-            let is_wanted = |bytes: &[u8]| ids::name(bytes).is_some_and(|it| it == event_id);
-            let Some(record) = record.filter(|it| is_wanted(it)) else {
+            let is_wanted =
+                |bytes: &Vec<u8>| ids::name(entry.kind, bytes).is_some_and(|it| it == event_id);
+            let Some(record) = record.filter(is_wanted) else {
                 failure = Error::NoRecord(entry.sequence);
                 continue;
             };

@@ -230,6 +230,26 @@ async fn every_record_is_proven_with_the_key_alone_and_a_changed_byte_is_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_looks_like_the_statement_of_an_imported_file_is_not_taken_for_one() {
+    let mut house = House::new();
+    let statement = br#"{"file":"s3://old/one.json.gz","sha256":"00"}"#;
+    let forged = Frame { body: statement.to_vec().into(), ..house.frame(Kind::Record) };
+    let genuine = Frame { kind: Kind::ImportedFile, ..forged.clone() };
+    house.components.log.append(vec![forged]).await.unwrap();
+    let mut keeper = house.keeper().await;
+    keeper.tick().await.unwrap();
+    let prover = Prover::open(house.tree()).unwrap();
+    let prove = || prover.prove("s3://old/one.json.gz", &|it| house.bytes_of(it));
+    assert!(matches!(prove(), Err(Error::NotFound(_))));
+    let positions = house.components.log.append(vec![genuine]).await.unwrap();
+    house.clock.advance(Duration::from_secs(1));
+    keeper.tick().await.unwrap();
+    let made = prove().unwrap();
+    assert_eq!(made.proof.entry.kind, integrity::tree::Kind::ImportedFile);
+    assert_eq!(made.proof.entry.sequence, positions.start.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_day_is_erased_when_asked_the_tree_says_so_and_other_days_stay_proven() {
     let mut house = House::new();
     let before = house.append(300).await;

@@ -61,7 +61,7 @@ impl Tree {
             let arrival = whole_microseconds(frame.arrival);
             let salt = self.salts.of(day_of(arrival))?.salt(self.builder.size());
             self.builder.append(&Entry::new(kind, arrival, position.0, &frame.body, &salt));
-            marks.push(ids::mark(&ids::name(&frame.body).unwrap_or_default()));
+            marks.push(ids::mark(&ids::name(kind, &frame.body).unwrap_or_default()));
         }
         self.store(&marks, next)
     }

@@ -295,7 +295,7 @@ mod tests {
         let good = entry.to_bytes();
         assert!(Entry::parse(&good[..76]).is_err());
         assert!(Entry::parse(&[&good[..], &[0]].concat()).is_err());
-        for (at, value) in [(0, 2), (1, 0), (1, 9), (2, 0xff), (20, 1), (25, 1), (44, 1)] {
+        for (at, value) in [(0, 2), (1, 0), (1, 10), (2, 0xff), (20, 1), (25, 1), (44, 1)] {
             let mut bad = good;
             bad[at] = value;
             assert!(Entry::parse(&bad).is_err(), "byte {at} as {value}");
