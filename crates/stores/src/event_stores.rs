@@ -8,9 +8,13 @@ use std::{
 use catalog::{Catalog, StoreStatus};
 use log::{EventLog, Position};
 use tokio::{sync::watch, task::JoinSet};
+use tracing::warn;
 use uuid::Uuid;
 
-use crate::{Components, Error, EventTable, Settings, event_table, follow::Follower, upkeep};
+use crate::{
+    Components, Error, EventTable, Notes, Settings, event_table, follow::Follower,
+    minutes::settle_all, upkeep,
+};
 
 /// The tables of all event data stores. Tasks run until [`EventStores::close`] or until it is
 /// dropped.
@@ -50,6 +54,7 @@ impl EventStores {
         let mut tasks = stores.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.spawn(follower.run());
         tasks.spawn(upkeep::look_after(Arc::clone(&stores.shared)));
+        tasks.spawn(settle_imports(Arc::clone(&stores.shared)));
         drop(tasks);
         Ok(stores)
     }
@@ -130,7 +135,25 @@ impl EventStores {
     }
 }
 
+/// Settles what imports that are over have left.
+async fn settle_imports(shared: Arc<Shared>) {
+    if let Err(error) = shared.settle_imports().await {
+        warn!(error = tables::chain(&error), "leaves of imported files wait for the next start");
+    }
+}
+
 impl Shared {
+    pub(crate) async fn settle_imports(&self) -> Result<(), Error> {
+        let running = self.catalog.running_imports().await?.into_iter().map(|it| it.id).collect();
+        for store in self.catalog.all_stores().await? {
+            if let Some(table) = self.table(store.arn.id) {
+                let notes = Notes { log: Arc::clone(&self.log), store: store.arn };
+                settle_all(&table, &notes, &running).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn table(&self, id: Uuid) -> Option<Arc<EventTable>> {
         self.tables().get(&id).cloned()
     }

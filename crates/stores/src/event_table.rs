@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use ambient::Ambient;
@@ -154,6 +155,10 @@ impl EventTable {
         self.components.ambient.clock.now()
     }
 
+    pub(crate) async fn pause(&self, time: Duration) {
+        self.components.ambient.clock.sleep(time).await;
+    }
+
     /// The store's id.
     #[must_use]
     pub fn id(&self) -> Uuid {
@@ -169,6 +174,12 @@ impl EventTable {
     /// A mark of the table; see [`EventTable::commit`].
     pub async fn mark(&self, name: &str) -> Option<String> {
         self.table.lock().await.mark(name).map(str::to_owned)
+    }
+
+    /// What follows `start` in the names of the marks that begin so.
+    pub(crate) async fn marks_called(&self, start: &str) -> Vec<String> {
+        let table = self.table.lock().await;
+        table.marks().keys().filter_map(|it| Some(it.strip_prefix(start)?.to_owned())).collect()
     }
 
     /// Its columns, as other engines see them.
@@ -235,18 +246,8 @@ impl EventTable {
     /// When store or catalog fail. Nothing is lost: what is not in the table stays in the tail.
     pub async fn flush(&self, until: u64) -> Result<(), Error> {
         let _alone = self.flushing.lock().await;
-        let mut table = self.table.lock().await;
         // A commit before may have been made although it seemed to fail.
-        let before = table.mark(POSITION).map(str::to_owned);
-        table.refresh().await?;
-        if table.mark(POSITION).map(str::to_owned) != before {
-            let files = table.files();
-            self.change(|seen| {
-                seen.files = files;
-                seen.tail.clear();
-            });
-        }
-        drop(table);
+        self.read_newest().await?;
         let tail = self.seen().tail.clone();
         if tail.is_empty() {
             return Ok(());
@@ -266,6 +267,29 @@ impl EventTable {
             marks: vec![(POSITION.to_owned(), Some(until.to_string()))],
         };
         self.swap(&change, count, None).await?;
+        Ok(())
+    }
+
+    /// Looks whether a commit that seemed to fail was made.
+    ///
+    /// # Errors
+    /// When store or catalog fail.
+    pub(crate) async fn refresh(&self) -> Result<(), Error> {
+        let _alone = self.flushing.lock().await;
+        self.read_newest().await
+    }
+
+    async fn read_newest(&self) -> Result<(), Error> {
+        let mut table = self.table.lock().await;
+        let before = table.mark(POSITION).map(str::to_owned);
+        table.refresh().await?;
+        let (files, is_flushed) = (table.files(), table.mark(POSITION) != before.as_deref());
+        self.change(|seen| {
+            seen.files = files;
+            if is_flushed {
+                seen.tail.clear();
+            }
+        });
         Ok(())
     }
 

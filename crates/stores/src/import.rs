@@ -37,7 +37,7 @@ use crate::{
     Error, EventTable,
     columns::labelled,
     day_file::{DayFile, RowOrder, Target},
-    minutes::{ImportedFile, Minutes, Notes},
+    minutes::{ImportedFile, Minutes, Notes, Round},
     order::days,
 };
 
@@ -88,7 +88,7 @@ pub struct ImportProgress {
 }
 
 /// A file that could not be imported, or could at last.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FileNews {
     /// As `$path` shows it.
     pub name: String,
@@ -97,15 +97,15 @@ pub struct FileNews {
 }
 
 /// Why a file could not be imported.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FileFailure {
     /// Such as `AccessDenied`, `NoSuchKey`, `InvalidLogFile`.
-    pub code: &'static str,
+    pub code: String,
     /// A sentence.
     pub reason: String,
 }
 
-/// Hears how an import goes; says whether it is to go on.
+/// Hears how an import goes; says whether it is to go on. After a crash the same may be told twice.
 pub type OnProgress<'a> =
     dyn Fn(ImportProgress, Vec<FileNews>) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync + 'a;
 
@@ -122,7 +122,7 @@ pub async fn import(
     let _runs = table.importing();
     let minutes = Minutes::new(table, &job.notes, job.id);
     let turn = table.noting.lock().await;
-    minutes.take_up(table.now()).await?;
+    let unheard = minutes.take_up().await?;
     drop(turn);
     let mark = format!("import.{}", job.id);
     let mut before = table.mark(&mark).await;
@@ -130,6 +130,9 @@ pub async fn import(
         Some(text) => serde_json::from_str(text)?,
         None => ImportProgress::default(),
     };
+    if !unheard.is_empty() && !hear(progress.clone(), unheard).await? {
+        return Ok(false);
+    }
     let mut files = LogFile::all(&job.source).await.map_err(tables::Error::from)?;
     files.retain(|it| is_meant(it, job));
     files.sort_by_cached_key(place);
@@ -182,8 +185,8 @@ pub async fn import(
             good.map(|it| FileNews { name: it.name().to_owned(), failure: None }).collect();
         news.extend(good);
         let turn = table.noting.lock().await;
-        let taken: Vec<ImportedFile> = taken.into_iter().map(|it| it.of(job)).collect();
-        let pending = minutes.write(&taken).await?;
+        let round = Round { taken: taken.into_iter().map(|it| it.of(job)).collect(), news };
+        let pending = minutes.write(&round).await?;
         let come_to = Some(serde_json::to_string(&progress)?);
         let noted = Some(serde_json::to_string(&pending)?);
         let change = Change {
@@ -199,9 +202,10 @@ pub async fn import(
             return Ok(false);
         }
         before = come_to;
-        minutes.settle(table.now()).await?;
+        let goes_on = hear(progress.clone(), round.news).await?;
+        minutes.settle().await?;
         drop(turn);
-        if !hear(progress.clone(), news).await? {
+        if !goes_on {
             return Ok(false);
         }
     }
@@ -377,7 +381,7 @@ impl<'a> Desk<'a> {
                 events,
             })),
             Err(FileError::Broken(reason)) => {
-                Ok(Err(FileFailure { code: "InvalidLogFile", reason }))
+                Ok(Err(FileFailure { code: "InvalidLogFile".to_owned(), reason }))
             }
             Err(FileError::Taker(error)) => Err(error),
         }
@@ -394,7 +398,7 @@ fn fetch(file: &LogFile, runtime: &Handle) -> JoinHandle<Result<Bytes, FileFailu
     runtime.spawn(async move {
         if file.bytes() > FILE_MAX {
             let reason = format!("The file has more than {FILE_MAX} bytes.");
-            return Err(FileFailure { code: "FileTooLarge", reason });
+            return Err(FileFailure { code: "FileTooLarge".to_owned(), reason });
         }
         file.get().await.map_err(|it| unreadable(&it))
     })
@@ -455,5 +459,5 @@ fn unreadable(error: &object_store::Error) -> FileFailure {
         | object_store::Error::Unauthenticated { .. } => "AccessDenied",
         _ => "InternalError",
     };
-    FileFailure { code, reason: error.to_string() }
+    FileFailure { code: code.to_owned(), reason: error.to_string() }
 }

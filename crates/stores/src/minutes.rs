@@ -1,16 +1,19 @@
 //! What is kept of each file that an import took: a statement, which goes into the log and so becomes
 //! a leaf of the Merkle tree, and no record.
 //!
-//! A round's statements are written down before its commit, in a file that the commit names. After it
-//! they are appended to the log, and kept beside the table by their positions, for who wants to prove
-//! one when the log has let go of it. Whatever crashes, each file that is in the table has one leaf.
+//! What a round took, and what it could not take, is written down before its commit, in a file that
+//! the commit names. After it the statements are appended to the log, and kept beside the table by
+//! their positions, for who wants to prove one when the log has let go of it. Whatever crashes, each
+//! file that is in the table has one leaf, and who asked for the import hears of each that is not.
 
 use std::{
     collections::BTreeSet,
     fs,
     io::{self, BufRead as _, BufReader},
+    ops::Range,
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,7 +26,7 @@ use tables::Store;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::{Error, EventTable};
+use crate::{Error, EventTable, import::FileNews};
 
 /// Folder of minutes, beside the tables.
 const FOLDER: &str = "imports";
@@ -64,7 +67,14 @@ pub(crate) struct Minutes<'a> {
     import: Uuid,
 }
 
-/// Statements that are written down and not appended yet; of use once a commit names them.
+/// What came of the files of a round.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Round {
+    pub(crate) taken: Vec<ImportedFile>,
+    pub(crate) news: Vec<FileNews>,
+}
+
+/// A round that is written down, whose statements are not appended yet; of use once a commit names it.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Pending {
     url: String,
@@ -79,15 +89,15 @@ impl<'a> Minutes<'a> {
 
     /// The name of the table's mark that names what is pending.
     pub(crate) fn mark(&self) -> String {
-        format!("minutes.{}", self.import)
+        format!("{MARK}{}", self.import)
     }
 
-    /// Writes statements down.
-    pub(crate) async fn write(&self, files: &[ImportedFile]) -> Result<Pending, Error> {
+    /// Writes a round down.
+    pub(crate) async fn write(&self, round: &Round) -> Result<Pending, Error> {
         let after = self.notes.log.durable().borrow().0;
         let unique = self.table.target.random.uuid();
         let url = format!("{}/{FOLDER}/{}/{unique}{PENDING}", self.store().location(), self.import);
-        self.store().put(&url, serde_json::to_vec(files)?.into()).await?;
+        self.store().put(&url, serde_json::to_vec(round)?.into()).await?;
         Ok(Pending { url, after })
     }
 
@@ -96,38 +106,49 @@ impl<'a> Minutes<'a> {
         Ok(self.store().delete(&pending.url).await?)
     }
 
-    /// Settles what a crash has left, and forgets what it had not come to commit. To be called while
-    /// nobody else does.
-    pub(crate) async fn take_up(&self, now: Timestamp) -> Result<(), Error> {
-        self.settle(now).await?;
+    /// Settles what a crash has left, forgets what it had not come to commit, and tells the news that
+    /// nobody may have heard. To be called while nobody else does.
+    pub(crate) async fn take_up(&self) -> Result<Vec<FileNews>, Error> {
+        // A commit before may have been made although it seemed to fail.
+        self.table.refresh().await?;
+        let news = match self.pending().await? {
+            Some((_, round)) => round.news,
+            None => Vec::new(),
+        };
+        self.settle().await?;
         let folder = format!("{}/{FOLDER}/{}", self.store().location(), self.import);
         for (url, _) in self.store().list(&folder).await? {
             if url.ends_with(PENDING) {
                 self.store().delete(&url).await?;
             }
         }
-        Ok(())
+        Ok(news)
     }
 
-    /// Appends what the table names as pending and has not been appended. To be called while nobody
-    /// else does.
-    pub(crate) async fn settle(&self, now: Timestamp) -> Result<(), Error> {
-        let Some(mark) = self.table.mark(&self.mark()).await else { return Ok(()) };
+    /// What the table names as pending and has not been settled.
+    async fn pending(&self) -> Result<Option<(Pending, Round)>, Error> {
+        let Some(mark) = self.table.mark(&self.mark()).await else { return Ok(None) };
         let pending: Pending = serde_json::from_str(&mark)?;
         if self.store().head(&pending.url).await?.is_none() {
-            return Ok(());
+            return Ok(None);
         }
-        let statements: Vec<ImportedFile> =
-            serde_json::from_slice(&self.store().get(&pending.url).await?)?;
+        let round = serde_json::from_slice(&self.store().get(&pending.url).await?)?;
+        Ok(Some((pending, round)))
+    }
+
+    /// Appends what the table names as pending and has not been appended; waits while the log has no
+    /// room. To be called while nobody else does.
+    pub(crate) async fn settle(&self) -> Result<(), Error> {
+        let Some((pending, round)) = self.pending().await? else { return Ok(()) };
         let mut kept = self.appended(pending.after).await?;
         let there: BTreeSet<&Bytes> = kept.iter().map(|it| &it.1).collect();
-        let bodies: Vec<Bytes> = statements
+        let bodies: Vec<Bytes> = round
+            .taken
             .iter()
             .map(|it| Ok(serde_json::to_vec(it)?.into()))
             .collect::<Result<_, Error>>()?;
         let missing: Vec<Bytes> = bodies.into_iter().filter(|it| !there.contains(it)).collect();
-        let frames = missing.iter().map(|it| self.frame(it.clone(), now)).collect();
-        let positions = self.notes.log.append(frames).await?;
+        let positions = self.append(&missing).await?;
         kept.extend((positions.start.0..).zip(missing));
         let mut lines = Vec::new();
         for (position, body) in &kept {
@@ -138,6 +159,17 @@ impl<'a> Minutes<'a> {
         let url = pending.url.replace(PENDING, KEPT);
         self.store().put(&url, lines.into()).await?;
         self.drop(&pending).await
+    }
+
+    async fn append(&self, bodies: &[Bytes]) -> Result<Range<Position>, Error> {
+        loop {
+            let now = self.table.now();
+            let frames = bodies.iter().map(|it| self.frame(it.clone(), now)).collect();
+            match self.notes.log.append(frames).await {
+                Err(log::Error::Full { .. }) => self.table.pause(ROOM).await,
+                appended => return Ok(appended?),
+            }
+        }
     }
 
     /// The statements of this import from a position on. What the log has let go of is taken for not
@@ -206,9 +238,27 @@ pub fn statement_at(tables: &Path, position: u64) -> io::Result<Option<Vec<u8>>>
     Ok(None)
 }
 
+/// Settles what imports into a table have left, but for those that run: they do it themselves.
+pub(crate) async fn settle_all(
+    table: &EventTable,
+    notes: &Notes,
+    running: &BTreeSet<Uuid>,
+) -> Result<(), Error> {
+    let ids = table.marks_called(MARK).await;
+    for id in ids.iter().filter_map(|it| it.parse().ok()).filter(|it| !running.contains(it)) {
+        let _turn = table.noting.lock().await;
+        Minutes::new(table, notes, id).settle().await?;
+    }
+    Ok(())
+}
+
 /// Held while statements of a table's imports are committed and appended.
 pub(crate) type Turn = Mutex<()>;
 
+/// How the marks that name what is pending begin.
+const MARK: &str = "minutes.";
+/// Between looks for room in the log.
+const ROOM: Duration = Duration::from_secs(1);
 const PENDING: &str = ".pending.json";
 const KEPT: &str = ".txt";
 

@@ -219,13 +219,13 @@ impl Plane {
     fn failure(&self, news: FileNews) -> ImportFailure {
         let (status, code, reason) = match news.failure {
             Some(it) => (FailureStatus::Failed, it.code, it.reason),
-            None => (FailureStatus::Succeeded, "", String::new()),
+            None => (FailureStatus::Succeeded, String::new(), String::new()),
         };
         ImportFailure {
             sequence: 0,
             location: news.name,
             status,
-            error_type: code.to_owned(),
+            error_type: code,
             error_message: reason,
             updated: self.ambient.clock.now(),
         }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{START, ask, memory_log::MemoryLog, record};
 use crate::{
-    Components, Error, EventStores, EventTable, ImportJob, ImportedFile, Notes, Settings,
+    Components, Error, EventStores, EventTable, FileNews, ImportJob, ImportedFile, Notes, Settings,
     follow::Follower, import, upkeep,
 };
 
@@ -114,8 +114,9 @@ impl World {
         assert_eq!(said.iter().map(|it| it.events).sum::<u64>(), table.stats().rows);
         let store = &table.target.store;
         let mut kept = BTreeMap::new();
-        for (url, _) in store.list(&format!("{}/imports", store.location())).await.unwrap() {
-            let lines = store.get(&url).await.unwrap();
+        let there = store.list(&format!("{}/imports", store.location())).await.unwrap();
+        for (url, _) in there.iter().filter(|it| it.0.ends_with(".txt")) {
+            let lines = store.get(url).await.unwrap();
             for line in str::from_utf8(&lines).unwrap().lines() {
                 let (position, statement) = line.split_once(' ').unwrap();
                 kept.insert(position.parse::<u64>().unwrap(), statement.to_owned());
@@ -298,17 +299,76 @@ async fn two_writers_of_one_table_lose_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_waits_for_room_in_the_log_and_tells_how_far_it_came_meanwhile() {
+    let world = World::new(1).await;
+    let logs = tempfile::tempdir().unwrap();
+    let (job, ids) = old_logs(&world, logs.path());
+    let life = world.begin().await.unwrap();
+    let table = life.stores.table(world.store).unwrap();
+    world.log.refuse(3);
+    let left = std::sync::Mutex::new(Vec::new());
+    let hear = |_, _| {
+        left.lock().unwrap().push(world.log.refusals());
+        async { Ok(true) }.boxed()
+    };
+    let time_goes_on = async {
+        loop {
+            world.clock.advance(std::time::Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        done = import(&table, &job, &hear) => assert!(done.unwrap()),
+        () = time_goes_on => {}
+    }
+    assert_eq!(left.into_inner().unwrap(), [3], "it was heard of before there was room");
+    assert_eq!(world.log.refusals(), 0);
+    Life::check(&life.counts(&world).await, &ids, "a full log");
+    world.check_statements(&table, 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaves_of_an_import_that_is_over_are_made_at_the_next_start() {
+    for steps in 0.. {
+        let world = World::new(1).await;
+        let logs = tempfile::tempdir().unwrap();
+        let (job, _) = old_logs(&world, logs.path());
+        let life = world.begin().await.unwrap();
+        let table = life.stores.table(world.store).unwrap();
+        world.fate.die_after(steps);
+        let done = import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await;
+        world.lose_power().await;
+        let life = world.begin().await.unwrap();
+        life.stores.shared.settle_imports().await.unwrap();
+        let table = life.stores.table(world.store).unwrap();
+        let is_in = table.stats().rows > 0;
+        world.check_statements(&table, if is_in { 12 } else { 0 }).await;
+        if done.is_ok() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_goes_on_after_a_crash_with_every_record_once() {
     for seed in 0..seeds() {
         let world = World::new(seed).await;
         let logs = tempfile::tempdir().unwrap();
         let (job, ids) = old_logs(&world, logs.path());
+        let broken = logs.path().join("AWSLogs/broken.json");
+        std::fs::write(&broken, "{").unwrap();
+        // Lives on, as the catalog does.
+        let heard = std::sync::Mutex::new(BTreeSet::new());
+        let hear = |_, news: Vec<FileNews>| {
+            heard.lock().unwrap().extend(news.into_iter().map(|it| it.name));
+            async { Ok(true) }.boxed()
+        };
         for life in 0..4 {
             let context = format!("seed {seed}, life {life}");
             world.fate.die_after((1 + world.random.below(80)).cast_signed());
             if let Ok(life) = world.begin().await {
                 let table = life.stores.table(world.store).unwrap();
-                let _dead = import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await;
+                let _dead = import(&table, &job, &hear).await;
                 let _dead = upkeep::round(&life.stores.shared).await;
             }
             world.lose_power().await;
@@ -319,12 +379,17 @@ async fn an_import_goes_on_after_a_crash_with_every_record_once() {
         let life = world.begin().await.unwrap();
         let table = life.stores.table(world.store).unwrap();
         for _ in 0..2 {
-            assert!(import(&table, &job, &|_, _| async { Ok(true) }.boxed()).await.unwrap());
+            assert!(import(&table, &job, &hear).await.unwrap());
             Life::check(&life.counts(&world).await, &ids, &format!("seed {seed}"));
             upkeep::round(&life.stores.shared).await.unwrap();
         }
         Life::check(&life.counts(&world).await, &ids, &format!("seed {seed}"));
         world.check_statements(&table, 12).await;
+        let heard = heard.into_inner().unwrap();
+        assert!(
+            heard.len() == 1 && heard.iter().all(|it| it.ends_with("broken.json")),
+            "{heard:?}"
+        );
         // Each day is one file, in order.
         assert_eq!(table.stats().files, 4);
         // What is older than it is kept goes as a whole, and its files with it.

@@ -1,6 +1,12 @@
 //! A log in memory, durable at once.
 
-use std::{ops::Range, sync::Mutex};
+use std::{
+    ops::Range,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -13,9 +19,21 @@ use tokio::sync::watch;
 pub(crate) struct MemoryLog {
     entries: Mutex<Vec<Entry>>,
     durable: watch::Sender<Position>,
+    /// Appends that are still to be refused for want of room.
+    refusals: AtomicUsize,
 }
 
 impl MemoryLog {
+    /// Refuses the next appends, as a log does that is full.
+    pub(crate) fn refuse(&self, appends: usize) {
+        self.refusals.store(appends, Ordering::SeqCst);
+    }
+
+    /// Appends that are still to be refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refusals.load(Ordering::SeqCst)
+    }
+
     /// All that was appended.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.entries.lock().unwrap().clone()
@@ -42,6 +60,10 @@ impl MemoryLog {
 
 impl EventLog for MemoryLog {
     fn append(&self, frames: Vec<Frame>) -> BoxFuture<'_, Result<Range<Position>, Error>> {
+        let one_less = |it: usize| it.checked_sub(1);
+        if self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return async { Err(Error::Full { used: 1, bound: 1 }) }.boxed();
+        }
         let from = *self.durable.borrow();
         let mut next = from;
         let mut entries = self.entries.lock().unwrap();
