@@ -67,7 +67,7 @@ pub(crate) use self::{
     update_trail::update_trail,
 };
 pub use self::{
-    destinations::{Anywhere, Destination, DestinationProblem, Destinations},
+    destinations::{Anywhere, Destination, DestinationProblem, Destinations, key_in},
     organizations::{Organization, Organizations},
 };
 use crate::stores::Stores;

@@ -1,6 +1,7 @@
-//! Files on their way: one lane for each trail and bucket, so that one that fails holds up no other.
+//! Files on their way: for each trail and bucket one lane of log files and one of digests, so that one
+//! that fails holds up no other.
 //!
-//! Log files go in any order, several at a time. Digests of one chain go one after the other: whoever
+//! Log files go in any order, several at a time, and one that is not taken lets the others go first. Digests of one chain go one after the other: whoever
 //! finds one in the bucket finds those before it there too.
 
 use std::{
@@ -26,6 +27,8 @@ struct Lane {
     failures: u32,
     /// Not before this.
     retry: Option<Timestamp>,
+    /// The last file that was not taken: those behind it go first, since they may be.
+    refused: Option<u64>,
 }
 
 /// What tells a chain of digests of one trail from others.
@@ -47,6 +50,13 @@ impl Lane {
                 self.waiting.insert(file.sequence);
             }
         }
+    }
+
+    /// Takes out the file to send next.
+    fn next(&mut self) -> Option<u64> {
+        let behind = |it: u64| self.waiting.range(it + 1..).next().copied();
+        let next = self.refused.and_then(behind).or_else(|| self.waiting.first().copied())?;
+        self.waiting.remove(&next).then_some(next)
     }
 
     /// The file needs no sending any more: the digest that comes after it may go.
@@ -80,7 +90,7 @@ impl Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: BTreeMap<(String, Arc<str>), Lane>,
+    lanes: BTreeMap<Id, Lane>,
     running: usize,
     /// Trails with files whose places are taken by others.
     contradicted: BTreeSet<String>,
@@ -103,7 +113,7 @@ impl Lanes {
         // The oldest first, whichever lane it is in.
         let lane =
             self.lanes.values_mut().filter(is_open).min_by_key(|it| it.waiting.first().copied())?;
-        let sequence = lane.waiting.pop_first()?;
+        let sequence = lane.next()?;
         lane.running += 1;
         self.running += 1;
         Some(sequence)
@@ -145,6 +155,7 @@ impl Lanes {
         let lane = self.lane(file);
         lane.running = lane.running.saturating_sub(1);
         lane.waiting.insert(file.sequence);
+        lane.refused = Some(file.sequence);
         // Of several that were under way together, only the first counts.
         if lane.retry.is_none_or(|it| it <= now) {
             let pause = (PAUSE * 2_u32.saturating_pow(lane.failures.min(16))).min(PAUSE_MAX);
@@ -172,9 +183,12 @@ fn chain(file: &Mark) -> Option<Chain> {
     (kind != FileKind::Log).then(|| (file.place.1.clone(), file.place.2.clone(), kind))
 }
 
-fn id(file: &Mark) -> (String, Arc<str>) {
-    (file.place.0.clone(), Arc::clone(&file.bucket))
+fn id(file: &Mark) -> Id {
+    (file.place.0.clone(), Arc::clone(&file.bucket), file.kind == FileKind::Log)
 }
+
+/// A lane's trail and bucket, and whether it is that of log files.
+type Id = (String, Arc<str>, bool);
 
 /// Between three quarters of the pause and all of it, so that lanes do not march in step.
 fn jitter(pause: Duration, random: &dyn Random) -> Duration {

@@ -18,7 +18,7 @@ use std::{
 
 use ambient::{Ambient, Clock};
 use anyhow::{Context as _, bail};
-use api::trails::{self, Anywhere, DestinationProblem, Destinations};
+use api::trails::{self, DestinationProblem, Destinations, key_in};
 use buckets::{Buckets, OwnPut, Retention, RetentionMode};
 use bytes::Bytes;
 use catalog::TrailArn;
@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use record::AccountId;
 use tracing::warn;
 
-use self::s3::Service;
+use self::s3::{Key, Service};
 pub(crate) use self::settings::BucketSettings;
 use crate::config::Config;
 
@@ -111,7 +111,7 @@ impl Places {
         retention: SignedDuration,
     ) -> Result<Destination, Refusal> {
         if let Some(place) = self.configured.get(bucket) {
-            return place.open(bucket, writer.account, kms_key, false);
+            return place.open(bucket, &writer, kms_key, false);
         }
         if let Some(embedded) = &self.embedded
             && embedded.owner(bucket).is_some()
@@ -129,8 +129,16 @@ impl Places {
             })));
         }
         match self.configured.get(ANY) {
-            Some(place) => place.open(bucket, writer.account, kms_key, true),
+            Some(place) => place.open(bucket, &writer, kms_key, true),
             None => Err(Refusal::new("NoSuchBucket", "no such bucket is set up")),
+        }
+    }
+
+    /// The region of a bucket, where the operator has said it.
+    fn region(&self, bucket: &str) -> Option<&str> {
+        match &self.configured.get(bucket)?.at {
+            At::Folder(_) => None,
+            At::Service(service) => service.region(),
         }
     }
 
@@ -145,6 +153,12 @@ impl Places {
         let is_embedded = !self.configured.contains_key(wanted.bucket)
             && self.embedded.as_ref().is_some_and(|it| it.owner(wanted.bucket).is_some());
         let key = wanted.kms_key_arn.filter(|_| !is_embedded);
+        let key_region = key.and_then(|it| it.split(':').nth(3));
+        if let (Some(of_key), Some(of_bucket)) = (key_region, self.region(wanted.bucket))
+            && of_key != of_bucket
+        {
+            return Err(DestinationProblem::KeyMissing);
+        }
         let bucket =
             self.find(wanted.bucket, wanted.trail, key).map_err(|refusal| problem(&refusal))?;
         let families = ["CloudTrail", "CloudTrail-Digest"];
@@ -183,10 +197,11 @@ impl Place {
     fn open(
         &self,
         bucket: &str,
-        account: AccountId,
+        writer: &OnBehalf,
         kms_key: Option<&str>,
         is_any: bool,
     ) -> Result<Destination, Refusal> {
+        let account = writer.account;
         if !self.writers.contains(&account) {
             let reason = format!("the operator does not let account {account} write there");
             return Err(Refusal::new("AccessDenied", reason));
@@ -197,7 +212,7 @@ impl Place {
             At::Service(service) => Destination::Writer(Arc::new(s3::Bucket {
                 service: Arc::clone(service),
                 name: bucket.to_owned(),
-                kms_key: kms_key.map(str::to_owned),
+                key: kms_key.map(|key| Key::of(key, &writer.arn)),
             })),
         })
     }
@@ -217,9 +232,12 @@ impl Destinations for Places {
     fn key_arn<'a>(
         &'a self,
         key: &'a str,
+        bucket: &'a str,
         trail: &'a TrailArn,
     ) -> BoxFuture<'a, Result<String, DestinationProblem>> {
-        Anywhere.key_arn(key, trail)
+        let region = self.region(bucket).unwrap_or(&trail.home_region);
+        let arn = key_in(region, key, trail.account);
+        async { Ok(arn) }.boxed()
     }
 
     fn check<'a>(

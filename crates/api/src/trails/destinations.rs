@@ -6,6 +6,7 @@ use std::fmt::Debug;
 
 use catalog::{CloudWatchLogs, TrailArn, partition};
 use futures::{FutureExt as _, future::BoxFuture};
+use record::AccountId;
 use wire::{answer::BoxError, shapes::cloudtrail::ErrorCode};
 
 use crate::fault::{Fault, fault, internal};
@@ -65,10 +66,12 @@ pub enum DestinationProblem {
 
 /// Asks buckets, topics, keys and log groups.
 pub trait Destinations: Debug + Send + Sync {
-    /// Finds the ARN of a key: `key` is an id, an alias as `alias/…`, or the ARN of either.
+    /// Finds the ARN of the key for a bucket: `key` is an id, an alias as `alias/…`, or the ARN of
+    /// either.
     fn key_arn<'a>(
         &'a self,
         key: &'a str,
+        bucket: &'a str,
         trail: &'a TrailArn,
     ) -> BoxFuture<'a, Result<String, DestinationProblem>>;
 
@@ -89,21 +92,26 @@ impl Destinations for Anywhere {
     fn key_arn<'a>(
         &'a self,
         key: &'a str,
+        _: &'a str,
         trail: &'a TrailArn,
     ) -> BoxFuture<'a, Result<String, DestinationProblem>> {
-        let TrailArn { home_region, account, .. } = trail;
-        let arn = if key.starts_with("arn:") {
-            key.to_owned()
-        } else {
-            let kind = if key.starts_with("alias/") { "" } else { "key/" };
-            format!("arn:{}:kms:{home_region}:{account}:{kind}{key}", partition(home_region))
-        };
+        let arn = key_in(&trail.home_region, key, trail.account);
         async { Ok(arn) }.boxed()
     }
 
     fn check<'a>(&'a self, _: Destination<'a>) -> BoxFuture<'a, Result<(), DestinationProblem>> {
         async { Ok(()) }.boxed()
     }
+}
+
+/// The ARN of an account's key in a region, as it was named: an ARN stays what it is, an alias one.
+#[must_use]
+pub fn key_in(region: &str, key: &str, account: AccountId) -> String {
+    if key.starts_with("arn:") {
+        return key.to_owned();
+    }
+    let kind = if key.starts_with("alias/") { "" } else { "key/" };
+    format!("arn:{}:kms:{region}:{account}:{kind}{key}", partition(region))
 }
 
 impl DestinationProblem {

@@ -43,7 +43,7 @@ impl Asked<'_> {
         let bucket = settings.s3_bucket_name.clone();
         let key = settings.kms_key_id.clone().unwrap_or_default();
         if !key.is_empty() {
-            let arn = destinations.key_arn(&key, of).await;
+            let arn = destinations.key_arn(&key, &bucket, of).await;
             settings.kms_key_id = Some(arn.map_err(|it| it.fault(&bucket, &key))?);
         }
         let sns_topic_arn = settings.sns_topic_arn(of);

@@ -78,9 +78,11 @@ impl Destinations for Outside {
     fn key_arn<'a>(
         &'a self,
         key: &'a str,
+        bucket: &'a str,
         trail: &'a TrailArn,
     ) -> BoxFuture<'a, Result<String, DestinationProblem>> {
-        async move { Ok(Anywhere.key_arn(key, trail).await?.replace("alias/", "key/")) }.boxed()
+        async move { Ok(Anywhere.key_arn(key, bucket, trail).await?.replace("alias/", "key/")) }
+            .boxed()
     }
 
     fn check<'a>(&'a self, of: Destination<'a>) -> BoxFuture<'a, Result<(), DestinationProblem>> {

@@ -217,6 +217,30 @@ async fn an_older_copy_that_was_put_back_replaces_nothing_and_is_told_of_until_t
 }
 
 #[tokio::test]
+async fn files_that_a_bucket_denies_hold_up_no_others() {
+    for part in ["/CloudTrail-Digest/", "/CloudTrail/eu-west-1/"] {
+        let mut house = House::new().await;
+        house.publish(house.trail("all"));
+        house.set_mood("all-logs", Mood::Denies(part));
+        for _ in 0..4 {
+            house.record("eu-west-1", "RunInstances").await;
+            house.record("us-east-1", "RunInstances").await;
+            house.pass(30, MINUTE).await;
+        }
+        let there: Vec<String> = house.buckets.bucket("all-logs").files().await.into_keys().collect();
+        assert!(there.iter().all(|it| !it.contains(part)), "{there:?}");
+        let logs = there.iter().filter(|it| it.contains("/CloudTrail/us-east-1/")).count();
+        assert_eq!(logs, 4, "{part}: {there:?}");
+        let status = house.status("all");
+        let of_digests = status.latest_digest_delivery_error.is_some();
+        assert_eq!(of_digests, part == "/CloudTrail-Digest/", "{status:?}");
+        house.set_mood("all-logs", Mood::Well);
+        house.pass(65, MINUTE).await;
+        assert_eq!(house.buckets.bucket("all-logs").records().await.len(), 8);
+    }
+}
+
+#[tokio::test]
 async fn each_region_tells_of_its_own_deliveries() {
     let mut house = House::new().await;
     let trail = house.trail("all");

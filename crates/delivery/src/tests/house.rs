@@ -69,6 +69,8 @@ pub(super) enum Mood {
     Missing,
     /// Answers with an error of S3.
     Code(&'static str),
+    /// Refuses keys that hold this.
+    Denies(&'static str),
     /// Keeps the beginning of the object, and says that it failed.
     Half,
     /// Never answers.
@@ -151,6 +153,10 @@ impl ObjectStore for Moody {
             Mood::Well => {}
             Mood::Missing => return Err(s3_error("NoSuchBucket")),
             Mood::Code(code) => return Err(s3_error(code)),
+            Mood::Denies(part) if key.as_ref().contains(part) => {
+                return Err(s3_error("AccessDenied"));
+            }
+            Mood::Denies(_) => {}
             Mood::Half => {
                 let whole = Bytes::from(bytes);
                 let half = whole.slice(..whole.len() / 2);

@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use md5::{Digest as _, Md5};
 use object_store::{ObjectStore, aws::AmazonS3Builder, client::HttpRequest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 use tracing::warn;
 
 use super::settings::BucketSettings;
@@ -32,6 +33,8 @@ pub(crate) struct Service {
     scheme: String,
     authority: String,
     region: String,
+    /// Whether the operator has said where it is, so that keys of other regions are of no use to it.
+    has_region: bool,
     virtual_host: bool,
     acl: bool,
     sse_s3: bool,
@@ -68,6 +71,7 @@ impl Service {
             scheme: scheme.to_string(),
             authority: authority.to_string(),
             region: settings.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
+            has_region: settings.region.is_some(),
             virtual_host: settings.virtual_host,
             acl: !settings.no_acl,
             sse_s3: settings.sse_s3,
@@ -96,6 +100,11 @@ impl Service {
         Ok(Arc::new(builder.build()?))
     }
 
+    /// The region of its buckets, where the operator has said it.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.has_region.then_some(&self.region)
+    }
+
     fn uri(&self, bucket: &str, key: &str) -> String {
         let key = utf8_percent_encode(key, ESCAPED);
         let (scheme, authority) = (&self.scheme, &self.authority);
@@ -109,7 +118,7 @@ impl Service {
     fn request(
         &self,
         bucket: &str,
-        kms_key: Option<&str>,
+        key: Option<&Key>,
         object: &Object,
         mode: Mode,
     ) -> Result<HttpRequest, http::Error> {
@@ -129,10 +138,11 @@ impl Service {
         if self.acl {
             request = request.header("x-amz-acl", super::ACL);
         }
-        if let Some(key) = kms_key {
+        if let Some(Key { arn, context }) = key {
             request = request
                 .header("x-amz-server-side-encryption", "aws:kms")
-                .header("x-amz-server-side-encryption-aws-kms-key-id", key);
+                .header("x-amz-server-side-encryption-aws-kms-key-id", arn)
+                .header("x-amz-server-side-encryption-context", context);
         } else if self.sse_s3 {
             request = request.header("x-amz-server-side-encryption", "AES256");
         }
@@ -153,14 +163,9 @@ impl Service {
         request.body(object.body.clone().into())
     }
 
-    async fn put(
-        &self,
-        bucket: &str,
-        kms_key: Option<&str>,
-        object: Object,
-    ) -> Result<(), Refusal> {
+    async fn put(&self, bucket: &str, key: Option<&Key>, object: Object) -> Result<(), Refusal> {
         let send = async |mode| {
-            let request = self.request(bucket, kms_key, &object, mode);
+            let request = self.request(bucket, key, &object, mode);
             let request = request.map_err(|it| Refusal::new("InvalidURI", it.to_string()))?;
             Ok::<_, Refusal>(self.caller.send(request, "s3", &self.region).await)
         };
@@ -176,9 +181,11 @@ impl Service {
                 // What is left of a try that broke off, where the service keeps such.
                 Ok(there) if object.body.starts_with(&there) => {}
                 Ok(_) => return Err(Refusal::taken(&object.key)),
-                // Most often it is the try, which must not count as undelivered for ever.
+                // Most often it is the try, which must not count as undelivered for ever. What else it
+                // may be is not ours to replace.
                 Err(unread) if matches!(unread.status, Some(401 | 403)) => {
                     warn!(bucket, key = %object.key, "an object is there and may not be read: without `s3:GetObject` a second history goes unnoticed");
+                    return Ok(());
                 }
                 Err(unread) => return Err(refusal(unread)),
             },
@@ -214,20 +221,65 @@ fn refusal(failure: Failure) -> Refusal {
     Refusal::of_answer(&failure.words, known)
 }
 
+/// A key that objects are encrypted by.
+#[derive(Debug)]
+pub(crate) struct Key {
+    arn: String,
+    /// The encryption context, as its header carries it.
+    context: String,
+}
+
+impl Key {
+    /// The key of a trail. Key policies allow CloudTrail by the trail's ARN in the context.
+    ///
+    /// Spec: CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail".
+    pub(crate) fn of(arn: &str, trail: &str) -> Self {
+        let context = json!({ "aws:cloudtrail:arn": trail }).to_string();
+        Self { arn: arn.to_owned(), context: BASE64_STANDARD.encode(context) }
+    }
+}
+
 /// One bucket of a service, encrypted by one key.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     pub(crate) service: Arc<Service>,
     pub(crate) name: String,
-    pub(crate) kms_key: Option<String>,
+    pub(crate) key: Option<Key>,
 }
 
 impl Writer for Bucket {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<(), Refusal>> {
-        self.service.put(&self.name, self.kms_key.as_deref(), object).boxed()
+        self.service.put(&self.name, self.key.as_ref(), object).boxed()
     }
 }
 
 /// What a path of S3 escapes, as signatures want it.
 const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_key_encrypts_says_for_which_trail() {
+        let settings = BucketSettings {
+            endpoint: Some("http://127.0.0.1:9".to_owned()),
+            access_key_id: Some("AKIA".to_owned()),
+            secret_access_key: Some("secret".to_owned()),
+            ..BucketSettings::default()
+        };
+        let (ambient, _) = testkit::ambient(jiff::Timestamp::UNIX_EPOCH, 1);
+        let service = Service::new(&settings, ambient.clock).unwrap();
+        let trail = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
+        let key = Key::of("arn:aws:kms:us-east-1:123456789012:key/1", trail);
+        let object =
+            Object { key: "a//b c".to_owned(), body: Bytes::from("x"), metadata: Vec::new() };
+        let request = service.request("logs", Some(&key), &object, Mode::Create).unwrap();
+        let context = &request.headers()["x-amz-server-side-encryption-context"];
+        let context = BASE64_STANDARD.decode(context).unwrap();
+        let context: serde_json::Value = serde_json::from_slice(&context).unwrap();
+        assert_eq!(context, json!({ "aws:cloudtrail:arn": trail }));
+        assert_eq!(request.uri().path(), "/logs/a//b%20c", "keys keep their slashes");
+    }
+}
