@@ -108,7 +108,7 @@ async fn regions(s3: &CloudTrail, trail: &Value) -> anyhow::Result<Vec<String>> 
     }
     let prefix = match text("S3KeyPrefix") {
         "" => String::new(),
-        prefix => format!("{}/", prefix.trim_end_matches('/')),
+        prefix => format!("{prefix}/"),
     };
     let folder = format!("{prefix}AWSLogs/{account}/CloudTrail/");
     let escaped = utf8_percent_encode(&folder, NON_ALPHANUMERIC);
