@@ -97,7 +97,8 @@ lie in the log, in the store and in buckets are left alone.")]
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:
   trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
-  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json")]
+  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json
+  trailmark verify-proof 1234….tlog-proof --imported 1234….json.gz --policy policy.txt")]
     VerifyProof(VerifyProof),
     /// Cosign the checkpoints of other deployments; a process of its own
     #[command(after_help = "Examples:
@@ -224,7 +225,8 @@ pub(crate) struct Verify {
     /// Another copy, which may tell what was done to a log file that was changed
     #[arg(long, value_name = "PATH-or-s3://…")]
     pub(crate) copy: Option<String>,
-    /// Let chains start again, as they do when logging was stopped and started
+    /// Let chains start again, as they do when logging was stopped and started, and end in a region
+    /// that the trail left
     #[arg(long)]
     pub(crate) allow_restarts: bool,
     /// Do not sign requests to S3: for public buckets
@@ -362,6 +364,9 @@ pub(crate) struct VerifyProof {
     /// Logs, witnesses and a quorum instead, as C2SP tlog-policy writes them
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pub(crate) policy: Option<PathBuf>,
+    /// The imported file that the record speaks of, to be hashed and compared with it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) imported: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

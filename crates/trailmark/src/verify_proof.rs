@@ -1,4 +1,5 @@
-//! `trailmark verify-proof`: checks that a record is in a log, offline, with the log's key alone.
+//! `trailmark verify-proof`: checks that a record is in a log, or that a file was imported, offline,
+//! with the log's key alone.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -40,9 +41,34 @@ fn check(options: &VerifyProof) -> anyhow::Result<Proven> {
     let mut record = read(&record, log::MAX_BODY)?;
     // A record ends with its brace; what editors and shells put behind it is not of it.
     record.truncate(record.trim_ascii_end().len());
-    RecordProof::parse(&proof)
+    let proven = RecordProof::parse(&proof)
         .and_then(|it| it.check(&record, &policy))
-        .with_context(|| format!("`{}` proves nothing", options.file.display()))
+        .with_context(|| format!("`{}` proves nothing", options.file.display()))?;
+    if let Some(file) = &options.imported {
+        compare(file, proven.entry.kind, &record)?;
+    }
+    Ok(proven)
+}
+
+/// Whether a file is the one that a statement speaks of, byte for byte.
+fn compare(file: &Path, kind: Kind, statement: &[u8]) -> anyhow::Result<()> {
+    if kind != Kind::ImportedFile {
+        return Err(anyhow!("the proof is that of a record, not of an imported file"));
+    }
+    let statement: stores::ImportedFile =
+        serde_json::from_slice(statement).context("the statement is not one of ours")?;
+    let cannot = || format!("cannot read `{}`", file.display());
+    let bytes = fs::read(file).with_context(cannot)?;
+    let sha256 = integrity::digest::sha256_hex(&bytes);
+    if sha256 != statement.sha256 {
+        return Err(anyhow!(
+            "`{}` is not what was imported from {}: it hashes to {sha256}, that to {}",
+            file.display(),
+            statement.file,
+            statement.sha256
+        ));
+    }
+    Ok(())
 }
 
 fn read(file: &Path, bound: usize) -> anyhow::Result<Vec<u8>> {

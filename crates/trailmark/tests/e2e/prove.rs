@@ -22,8 +22,12 @@ fn trailmark(server: &Server, arguments: &[&str]) -> Output {
 }
 
 fn verify(folder: &Path, key: &str) -> Output {
+    verify_with(folder, key, &[])
+}
+
+fn verify_with(folder: &Path, key: &str, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailmark"));
-    command.args(["verify-proof", "it.tlog-proof", "--key", key]).env_clear();
+    command.args(["verify-proof", "it.tlog-proof", "--key", key]).args(more).env_clear();
     command.current_dir(folder).output().unwrap()
 }
 
@@ -99,6 +103,17 @@ fn a_file_that_was_imported_is_proven_and_nothing_else_is_said_of_it() {
     let bytes = fs::read(logs.path().join(key)).unwrap();
     assert_eq!(said["sha256"], integrity::digest::sha256_hex(&bytes));
     assert_eq!((&said["events"], &said["eventDataStore"]), (&json!(10), &json!(house.arn)));
+    let proven_of = |file: &str| {
+        let file = logs.path().join(file);
+        let (folder, log_key) = (house.server.folder(), made.trim());
+        verify_with(folder, log_key, &["--imported", file.to_str().unwrap()])
+    };
+    assert!(proven_of(key).status.success());
+    let other = listed["Contents"][1]["Key"].as_str().unwrap();
+    let refused = proven_of(other);
+    assert!(!refused.status.success());
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(words.contains(&format!("is not what was imported from {file}")), "{words}");
     // Old events are no news: nothing looks them up, and no trail would take them.
     assert!(house.server.lookup("EventName", "GetObject").is_empty());
 }
