@@ -66,6 +66,8 @@ Credentials are found as for `trailmark verify`.")]
   trailmark verify ./audit-logs --public-key keys.json
   trailmark verify s3://audit-logs --json > monday.json
   trailmark verify s3://audit-logs --earlier-report monday.json
+  trailmark verify --tree http://127.0.0.1:7171 --key 'audit.example/t1+550508d1+AQOh…'
+  trailmark verify s3://audit-logs --tree ./tree --policy policy.txt --checkpoint monday.txt
 
 Without --earlier-report or --endpoint nobody can tell that the newest digests were cut off.
 Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else those
@@ -193,8 +195,12 @@ pub(crate) struct Tail {
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
     /// A folder, or s3://BUCKET[/PREFIX]
-    #[arg(value_name = "PATH-or-s3://…")]
-    pub(crate) subject: String,
+    #[arg(value_name = "PATH-or-s3://…", required_unless_present = "tree")]
+    pub(crate) subject: Option<String>,
+    /// Check a Merkle tree, tile by tile, up to its signed root: a folder such as
+    /// `trailmark-data/tree`, a copy of one, or the URL of a server
+    #[arg(long, value_name = "DIR-or-URL", requires = "whom")]
+    pub(crate) tree: Option<String>,
     /// Trust the public keys of this file: what `aws cloudtrail list-public-keys` prints, PEM or
     /// DER; may be given several times
     #[arg(long = "public-key", value_name = "FILE")]
@@ -215,11 +221,15 @@ pub(crate) struct Verify {
     /// What `--json` printed earlier: digests that it knows have to be there still
     #[arg(long = "earlier-report", value_name = "FILE")]
     pub(crate) earlier_reports: Vec<PathBuf>,
-    /// Whom to trust for the Merkle tree, as a tlog-policy file: the log's key, and witnesses
-    #[arg(long, value_name = "FILE")]
+    /// Key of the log whose Merkle tree it is, `name+id+base64`; from somewhere you trust
+    #[arg(long, value_name = "KEY", group = "whom")]
+    pub(crate) key: Option<VerifierKey>,
+    /// Whom to trust for the Merkle tree instead, as a tlog-policy file: the log's key, witnesses
+    #[arg(long, value_name = "FILE", group = "whom")]
     pub(crate) policy: Option<PathBuf>,
-    /// A checkpoint that a witness cosigned: the digests have to reach it
-    #[arg(long, value_name = "FILE", requires = "policy")]
+    /// A checkpoint that was kept, or that a witness cosigned: digests have to reach it, and the tree
+    /// has to continue it
+    #[arg(long, value_name = "FILE", requires = "whom")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// Another copy, which may tell what was done to a log file that was changed
     #[arg(long, value_name = "PATH-or-s3://…")]

@@ -227,7 +227,8 @@ async fn files_that_a_bucket_denies_hold_up_no_others() {
             house.record("us-east-1", "RunInstances").await;
             house.pass(30, MINUTE).await;
         }
-        let there: Vec<String> = house.buckets.bucket("all-logs").files().await.into_keys().collect();
+        let there: Vec<String> =
+            house.buckets.bucket("all-logs").files().await.into_keys().collect();
         assert!(there.iter().all(|it| !it.contains(part)), "{there:?}");
         let logs = there.iter().filter(|it| it.contains("/CloudTrail/us-east-1/")).count();
         assert_eq!(logs, 4, "{part}: {there:?}");

@@ -74,6 +74,23 @@ fn a_record_is_proven_elsewhere_with_the_key_alone_also_after_a_kill_and_a_chang
     assert_eq!(page("/_trailmark/log/log.key").status, 404);
     let missing = trailmark(&server, &["prove", "no-such-event"]);
     assert!(!missing.status.success());
+
+    // The whole tree, as anybody can check it and as its owner can, entries too.
+    let kept = server.folder().join("kept");
+    fs::write(&kept, page("/_trailmark/log/checkpoint").body).unwrap();
+    server.aws(&["sts", "get-caller-identity"]);
+    let (key, kept) = (key.to_string(), kept.display().to_string());
+    let of = |place: &str| {
+        let checked =
+            trailmark(&server, &["verify", "--tree", place, "--key", &key, "--checkpoint", &kept]);
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert!(checked.status.success(), "{said}");
+        assert!(said.contains("1/1 older checkpoints are continued"), "{said}");
+        said
+    };
+    assert!(of(server.endpoint()).contains("no entry bundles are there"));
+    let data_dir = server.data_dir().display().to_string();
+    assert!(of(&data_dir).contains("1/1 entry bundles valid"));
 }
 
 #[test]
