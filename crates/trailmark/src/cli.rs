@@ -99,7 +99,13 @@ lie in the log, in the store and in buckets are left alone.")]
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:
   trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
-  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json")]
+  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json
+  trailmark verify-proof old.tlog-proof --file old.json.gz --key \"$(cat log.key)\"
+
+The record is the file beside the proof that ends with .json; of an imported file, that is its
+statement, and --file tells whether a file is the one that was imported.
+Exits with 0 when it is proven, with 1 when it is not or cannot be told, with 2 for a usage that is
+not understood.")]
     VerifyProof(VerifyProof),
     /// Cosign the checkpoints of other deployments; a process of its own
     #[command(after_help = "Examples:
@@ -362,7 +368,11 @@ pub(crate) struct Erase {
 #[derive(Args, Debug)]
 pub(crate) struct VerifyProof {
     /// The proof file
-    pub(crate) file: PathBuf,
+    #[arg(value_name = "FILE")]
+    pub(crate) proof: PathBuf,
+    /// The imported file that the proven statement is of, as it was stored: is it the same?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
     /// The record, byte for byte [default: the file beside it that ends with .json]
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
