@@ -191,7 +191,13 @@ async fn an_older_copy_that_was_put_back_replaces_nothing_and_is_told_of_until_t
         house.stop().await;
         let (now, copy) = (house.ambient.clock.now(), house.folder.path().join("copy"));
         let catalog = house.folder.path().join(catalog::FILE);
-        std::fs::copy(&catalog, &copy).unwrap();
+        // What the database has not yet moved into its file lies beside it.
+        let parts = |of: &std::path::Path| ["", "-wal"].map(|it| format!("{}{it}", of.display()));
+        for (from, to) in parts(&catalog).iter().zip(parts(&copy)) {
+            if std::fs::exists(from).unwrap() {
+                std::fs::copy(from, to).unwrap();
+            }
+        }
         house.start().await;
         house.record("us-east-1", "RunInstances").await;
         house.pass(14, 10 * MINUTE).await;
@@ -199,10 +205,13 @@ async fn an_older_copy_that_was_put_back_replaces_nothing_and_is_told_of_until_t
         let before = digests(&house).await;
 
         house.stop().await;
-        std::fs::copy(&copy, &catalog).unwrap();
-        // What the database had not yet moved into its file is not of that copy.
         for beside in ["-wal", "-shm"] {
             let _not_there = std::fs::remove_file(format!("{}{beside}", catalog.display()));
+        }
+        for (from, to) in parts(&copy).iter().zip(parts(&catalog)) {
+            if std::fs::exists(from).unwrap() {
+                std::fs::copy(from, to).unwrap();
+            }
         }
         house.clock.set(now);
         house.start().await;
