@@ -12,7 +12,7 @@ use crate::{
 };
 
 const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/audit";
-const FAST: (&str, &str) = ("TRAILMARK_DELIVERY__FILE_AGE_SECONDS", "1");
+pub(crate) const FAST: (&str, &str) = ("TRAILMARK_DELIVERY__FILE_AGE_SECONDS", "1");
 
 /// A server whose hours the test lets pass.
 pub(crate) struct Deployment {
