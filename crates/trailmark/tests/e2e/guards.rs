@@ -1,10 +1,16 @@
 //! Buckets of trails, as those try them who would hide something, and those who look after them.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener},
+    thread,
+};
+
 use serde_json::Value;
 
 use crate::{
     deliveries::{FAST, keys},
-    harness::{Server, eventually},
+    harness::{Moto, Server, eventually},
 };
 
 /// Makes and starts a trail of its own name, and waits for its first log file.
@@ -16,6 +22,40 @@ fn trail(server: &Server, name: &str, more: &[&str]) {
         let status = server.aws_json(&[&["cloudtrail", "get-trail-status"], &trail[..]].concat());
         status.get("LatestDeliveryTime").map(drop)
     });
+}
+
+/// What `trailmark check` found of a trail, or of the account, as "state check"; and what it said.
+fn checked(server: &Server, name: Option<&str>, arguments: &[&str]) -> (Vec<String>, String) {
+    let output = server.trailmark_raw(&[&["check", "--json"], arguments].concat());
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report: Value = serde_json::from_str(&words)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let all = report["findings"].as_array().unwrap();
+    let fails = all.iter().any(|it| it["state"] == "fail");
+    assert_eq!(output.status.success(), !fails, "{words}");
+    let is_of = |it: &&Value| match name {
+        Some(name) => it["trail"].as_str().is_some_and(|it| it.ends_with(&format!("/{name}"))),
+        None => true,
+    };
+    let of_account = |it: &Value| it["check"] == "all-regions" || it["check"] == "organization";
+    let of = |it: &&Value| of_account(it) == name.is_none() && is_of(it);
+    (all.iter().filter(of).map(line).collect(), words)
+}
+
+fn line(finding: &Value) -> String {
+    let word = |name: &str| finding[name].as_str().unwrap().to_owned();
+    format!("{} {}", word("state"), word("check"))
+}
+
+/// Checks that `trailmark check` says the same in words, and ends the same, as it does in JSON.
+fn check_words(server: &Server) {
+    let [json, words] = [&["check", "--json"][..], &["check"]].map(|it| server.trailmark_raw(it));
+    assert_eq!(json.status, words.status);
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let told: Vec<_> = report["findings"].as_array().unwrap().iter().map(line).collect();
+    let words = String::from_utf8(words.stdout).unwrap();
+    let said = words.lines().map(|it| it.split_once(':').unwrap().0.split_whitespace());
+    assert_eq!(said.map(|it| it.collect::<Vec<_>>().join(" ")).collect::<Vec<_>>(), told);
 }
 
 #[test]
@@ -85,3 +125,151 @@ trails.delete_trail(Name="audit")
 refused("AccessDenied", s3.delete_object, **it)
 print("it is there")
 "#;
+
+/// A service that answers every request with what `answer` gives; with none, never.
+struct Service {
+    endpoint: String,
+}
+
+fn service(answer: impl Fn() -> Option<String> + Send + 'static) -> Service {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for caller in listener.incoming() {
+            let mut caller = caller.unwrap();
+            let Ok(1..) = caller.read(&mut [0; 4096]) else { continue };
+            match answer() {
+                Some(answer) => {
+                    caller.write_all(answer.as_bytes()).unwrap();
+                    caller.shutdown(Shutdown::Write).unwrap();
+                    // What was not read when a connection closes would take the answer with it.
+                    thread::spawn(move || std::io::copy(&mut caller, &mut std::io::sink()));
+                }
+                None => held.push(caller),
+            }
+        }
+    });
+    Service { endpoint }
+}
+
+fn http(status: &str, body: &str) -> Option<String> {
+    let length = body.len();
+    Some(format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    ))
+}
+
+/// What is found of a trail that delivers and validates when nothing can be asked of its bucket.
+const UNASKED: [&str; 6] = [
+    "pass delivery",
+    "pass validation",
+    "unknown write-once",
+    "unknown encryption",
+    "unknown public-access",
+    "unknown dedicated-bucket",
+];
+
+#[test]
+fn check_tells_what_it_saw_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    let settings = [
+        FAST,
+        ("TRAILMARK_TRAIL_RETENTION_DAYS", "0"),
+        ("TRAILMARK_BUCKETS__EVIDENCE__FOLDER", place),
+    ];
+    let server = Server::start_with(&[], &settings);
+    let account = |server: &Server| checked(server, None, &[]).0;
+    assert_eq!(account(&server), ["fail all-regions", "pass organization"]);
+    for bucket in ["audit-logs", "shared"] {
+        server.aws(&["s3", "mb", &format!("s3://{bucket}")]);
+    }
+    let more = ["--is-multi-region-trail", "--enable-log-file-validation"];
+    trail(&server, "audit", &[&["--s3-bucket-name", "audit-logs"], &more[..]].concat());
+    assert_eq!(account(&server), ["pass all-regions", "pass organization"]);
+    let of = |name: &str, arguments: &[&str]| checked(&server, Some(name), arguments).0;
+    let kept = |state: &'static str| {
+        [
+            "pass delivery",
+            "pass validation",
+            state,
+            "warn encryption",
+            "pass public-access",
+            "pass dedicated-bucket",
+        ]
+    };
+    assert_eq!(of("audit", &[]), kept("fail write-once"));
+
+    // A service that says no to all, or takes each question for another one.
+    let denied = "<Error><Code>AccessDenied</Code></Error>";
+    let unknown_here = "<Error><Code>NotImplemented</Code></Error>";
+    for answer in [
+        http("403 Forbidden", denied),
+        http("501 Not Implemented", unknown_here),
+        http("405 Method Not Allowed", unknown_here),
+        http("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>"),
+        http("200 OK", "<ListBucketResult></ListBucketResult>"),
+        http("200 OK", "no document at all"),
+    ] {
+        let words = answer.clone();
+        let other = service(move || answer.clone());
+        assert_eq!(of("audit", &["--s3-endpoint-url", &other.endpoint]), UNASKED, "{words:?}");
+    }
+
+    // What lies in a folder cannot be asked; that it was delivered can.
+    trail(&server, "folder", &["--s3-bucket-name", "evidence"]);
+    assert_eq!(of("folder", &[])[0], "pass delivery");
+    assert_eq!(of("folder", &[])[2..], UNASKED[2..]);
+
+    // Two trails may share a bucket, and what else lies there is found at any depth.
+    for name in ["first", "second"] {
+        let prefix = format!("team/{name}");
+        trail(&server, name, &["--s3-bucket-name", "shared", "--s3-key-prefix", &prefix]);
+    }
+    assert_eq!(of("first", &[])[5], "pass dedicated-bucket");
+    server.aws(&["s3api", "put-object", "--bucket", "shared", "--key", "team/notes"]);
+    assert_eq!(of("second", &[])[5], "warn dedicated-bucket");
+
+    server.aws(&["cloudtrail", "stop-logging", "--name", "audit"]);
+    assert_eq!(account(&server), ["fail all-regions", "pass organization"]);
+    assert_eq!(of("audit", &[])[0], "fail delivery");
+    check_words(&server);
+
+    // The embedded S3 does not encrypt: files wait for a key that it never asks.
+    let key = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-123456789012";
+    server.aws(&["s3", "mb", "s3://sealed"]);
+    let sealed = ["--s3-bucket-name", "sealed", "--kms-key-id", key];
+    server.aws(&[&["cloudtrail", "create-trail", "--name", "sealed"], &sealed[..]].concat());
+    server.aws(&["cloudtrail", "start-logging", "--name", "sealed"]);
+    let refused = eventually("a file is refused", || {
+        Some(of("sealed", &[])).filter(|it| it[0] == "fail delivery")
+    });
+    assert_eq!(refused[2..4], ["unknown write-once", "unknown encryption"]);
+}
+
+#[test]
+fn check_reads_locks_keys_and_grants_of_a_bucket_elsewhere() {
+    let moto = Moto::start();
+    let server = Server::start_with(
+        &[],
+        &[
+            FAST,
+            ("TRAILMARK_DOOR__UPSTREAMS__S3__URL", &moto.endpoint),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__ENDPOINT", &moto.endpoint),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__ACCESS_KEY_ID", "test"),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__SECRET_ACCESS_KEY", "test"),
+            ("TRAILMARK_BUCKETS__AUDIT-LOGS__OBJECT_LOCK_DAYS", "7"),
+        ],
+    );
+    let bucket = ["--bucket", "audit-logs"];
+    let s3 = |arguments: &[&str]| server.aws(&[&["s3api"], arguments, &bucket[..]].concat());
+    s3(&["create-bucket", "--object-lock-enabled-for-bucket"]);
+    let key = "arn:aws:kms:us-east-1:123456789012:key/1b2c3d4e-0000-4000-8000-123456789012";
+    trail(&server, "audit", &["--s3-bucket-name", "audit-logs", "--kms-key-id", key]);
+    let found = || checked(&server, Some("audit"), &[]).0;
+    assert_eq!(found()[2..4], ["pass write-once", "pass encryption"]);
+    assert_eq!(found()[4], "pass public-access");
+    s3(&["put-bucket-acl", "--acl", "public-read"]);
+    assert_eq!(found()[4], "fail public-access");
+}
