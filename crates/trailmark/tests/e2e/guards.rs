@@ -3,7 +3,12 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -129,16 +134,30 @@ print("it is there")
 /// A service that answers every request with what `answer` gives; with none, never.
 struct Service {
     endpoint: String,
+    /// The first lines of all requests.
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service {
+    /// How often a trail has asked whether it may write.
+    fn markers(&self) -> usize {
+        self.asked.lock().unwrap().iter().filter(|it| it.contains("/CloudTrail/ HTTP")).count()
+    }
 }
 
 fn service(answer: impl Fn() -> Option<String> + Send + 'static) -> Service {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let seen = Arc::clone(&asked);
     thread::spawn(move || {
         let mut held = Vec::new();
         for caller in listener.incoming() {
             let mut caller = caller.unwrap();
-            let Ok(1..) = caller.read(&mut [0; 4096]) else { continue };
+            let mut head = [0; 4096];
+            let Ok(count @ 1..) = caller.read(&mut head) else { continue };
+            let head = String::from_utf8_lossy(&head[..count]).into_owned();
+            seen.lock().unwrap().push(head.lines().next().unwrap().to_owned());
             match answer() {
                 Some(answer) => {
                     caller.write_all(answer.as_bytes()).unwrap();
@@ -150,7 +169,7 @@ fn service(answer: impl Fn() -> Option<String> + Send + 'static) -> Service {
             }
         }
     });
-    Service { endpoint }
+    Service { endpoint, asked }
 }
 
 fn http(status: &str, body: &str) -> Option<String> {
@@ -158,6 +177,69 @@ fn http(status: &str, body: &str) -> Option<String> {
     Some(format!(
         "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
     ))
+}
+
+#[test]
+fn a_bucket_that_never_answers_holds_up_nobody_else() {
+    let is_dead = Arc::new(AtomicBool::new(false));
+    let dead = Arc::clone(&is_dead);
+    let bucket = service(move || http("200 OK", "").filter(|_| !dead.load(Ordering::Relaxed)));
+    let mut server = Server::start_with(
+        &[],
+        &[
+            FAST,
+            ("TRAILMARK_DELIVERY__PUT_TIMEOUT_SECONDS", "1"),
+            ("TRAILMARK_BUCKETS__DEAD__ENDPOINT", &bucket.endpoint),
+            ("TRAILMARK_BUCKETS__DEAD__ACCESS_KEY_ID", "test"),
+            ("TRAILMARK_BUCKETS__DEAD__SECRET_ACCESS_KEY", "test"),
+        ],
+    );
+    server.environment.insert("AWS_MAX_ATTEMPTS".to_owned(), "1".to_owned());
+    server.aws(&["s3", "mb", "s3://audit-logs"]);
+    trail(&server, "dying", &["--s3-bucket-name", "dead"]);
+    is_dead.store(true, Ordering::Relaxed);
+    server.aws(&["sts", "get-caller-identity"]);
+    eventually("it is told that the bucket is silent", || {
+        let (found, words) = checked(&server, Some("dying"), &[]);
+        assert!(found[0] == "pass delivery" || words.contains("did not answer"), "{words}");
+        (found[0] == "fail delivery").then_some(())
+    });
+
+    let make = ["cloudtrail", "create-trail", "--name", "dead", "--s3-bucket-name", "dead"];
+    thread::scope(|scope| {
+        let (asked, waiting) = (Instant::now(), scope.spawn(|| server.aws_raw(&make)));
+        eventually("the bucket is asked", || (bucket.markers() > 1).then_some(()));
+        trail(&server, "audit", &["--s3-bucket-name", "audit-logs"]);
+        for page in ["metrics", "healthz", "readyz"] {
+            let at = format!("{}/_trailmark/{page}", server.endpoint());
+            server.python(&format!("import urllib.request as r; r.urlopen('{at}', timeout=5)"));
+        }
+        let (found, words) =
+            checked(&server, Some("audit"), &["--s3-endpoint-url", &bucket.endpoint]);
+        assert!(words.contains("does not answer"), "{words}");
+        assert_eq!(found[0], "pass delivery");
+        assert_eq!(found[2..], UNASKED[2..]);
+        for end in ["stop-logging", "delete-trail"] {
+            server.aws(&["cloudtrail", end, "--name", "dying"]);
+        }
+        let refused = waiting.join().unwrap();
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(words.contains("ServiceUnavailable") && words.contains("bucket dead"), "{words}");
+        assert!(asked.elapsed() < Duration::from_mins(2), "{:?}", asked.elapsed());
+    });
+
+    let before = bucket.markers();
+    let asked = thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.aws_raw(&make));
+        eventually("the bucket is asked", || (bucket.markers() > before).then_some(()));
+        let asked = Instant::now();
+        server.terminate();
+        waiting.join().unwrap();
+        asked
+    });
+    let status = server.ended();
+    assert!(status.success(), "{status}: {}", server.words());
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
 }
 
 /// What is found of a trail that delivers and validates when nothing can be asked of its bucket.
