@@ -14,6 +14,7 @@ use object_store::{
     MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
     PutResult, Result, path::Path,
 };
+use objects::{key_of, path_of};
 use record::AccountId;
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     store::Store,
 };
 
-/// A bucket, to be read only.
+/// A bucket, to be read only. Its paths are those of `objects`, so that every key has one.
 #[derive(Clone)]
 pub struct BucketReader {
     store: Arc<Store>,
@@ -78,19 +79,20 @@ impl BucketReader {
     }
 }
 
-fn meta(key: &str, size: u64, etag: &str, modified: i64) -> Result<ObjectMeta> {
-    Ok(ObjectMeta {
-        location: Path::parse(key).map_err(|source| Error::InvalidPath { source })?,
+fn meta(location: Path, size: u64, etag: &str, modified: i64) -> ObjectMeta {
+    ObjectMeta {
+        location,
         last_modified: DateTime::from_timestamp_millis(modified).unwrap_or_default(),
         size,
         e_tag: Some(etag.to_owned()),
         version: None,
-    })
+    }
 }
 
 /// What keys below a folder begin with.
 fn prefix_of(folder: Option<&Path>) -> String {
-    folder.filter(|it| !it.as_ref().is_empty()).map_or_else(String::new, |it| format!("{it}/"))
+    let folder = folder.filter(|it| !it.as_ref().is_empty());
+    folder.map_or_else(String::new, |it| format!("{}/", key_of(it)))
 }
 
 #[async_trait]
@@ -108,9 +110,9 @@ impl ObjectStore for BucketReader {
     }
 
     async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
-        let found = self.store.index.object(&self.bucket, key.as_ref()).await;
+        let found = self.store.index.object(&self.bucket, &key_of(key)).await;
         let object = found.map_err(|it| self.failed(it))?.ok_or_else(|| self.missing(key))?;
-        let meta = meta(key.as_ref(), object.size, &object.etag, object.modified)?;
+        let meta = meta(key.clone(), object.size, &object.etag, object.modified);
         options.check_preconditions(&meta)?;
         let range = match options.range {
             None => 0..meta.size,
@@ -146,7 +148,9 @@ impl ObjectStore for BucketReader {
                 let Some(next) = next else { return Ok::<_, Error>(None) };
                 let page = reader.page(&prefix, None, next).await?;
                 let lines = page.lines.into_iter().filter_map(|it| match it {
-                    Line::Key(it) => Some(meta(&it.key, it.size, &it.etag, it.modified)),
+                    Line::Key(it) => {
+                        Some(Ok(meta(path_of(&it.key), it.size, &it.etag, it.modified)))
+                    }
                     Line::CommonPrefix(_) => None,
                 });
                 let lines: Vec<Result<ObjectMeta>> = lines.collect();
@@ -165,12 +169,11 @@ impl ObjectStore for BucketReader {
             for line in page.lines {
                 match line {
                     Line::Key(it) => {
-                        all.objects.push(meta(&it.key, it.size, &it.etag, it.modified)?);
+                        let location = path_of(&it.key);
+                        all.objects.push(meta(location, it.size, &it.etag, it.modified));
                     }
                     Line::CommonPrefix(prefix) => {
-                        let path = Path::parse(prefix.trim_end_matches('/'));
-                        all.common_prefixes
-                            .push(path.map_err(|source| Error::InvalidPath { source })?);
+                        all.common_prefixes.push(objects::prefix_of(&prefix));
                     }
                 }
             }

@@ -118,10 +118,8 @@ impl KeptTrails {
             home_region: kept.arn.home_region,
             is_logging: kept.stage == Stage::Logging,
             bucket: settings.s3_bucket_name,
-            prefix: settings
-                .s3_key_prefix
-                .map(|it| it.trim_matches('/').to_owned())
-                .filter(|it| !it.is_empty()),
+            // As it was given, slashes and all: clients look for files where it says.
+            prefix: settings.s3_key_prefix.filter(|it| !it.is_empty()),
             selectors,
             multi_region: settings.is_multi_region_trail,
             global_events: settings.include_global_service_events,
@@ -189,7 +187,7 @@ mod tests {
         let first = Arc::clone(&told.borrow_and_update());
         let [first] = first.as_ref() else { panic!("{first:?}") };
         assert_eq!((first.from, first.is_logging, &*first.bucket), (Position(7), false, "ledger"));
-        assert_eq!(first.prefix.as_deref(), Some("team"));
+        assert_eq!(first.prefix.as_deref(), Some("/team/"));
         assert_eq!(first.sns_topic.as_deref(), Some("arn:aws:sns:us-east-1:123456789012:files"));
         assert_eq!(first.organization.as_ref().unwrap().members.len(), 1);
         assert_eq!(first.selectors, Selectors::default());

@@ -19,6 +19,8 @@ mod log_file;
 mod merkle;
 mod report;
 mod statement;
+mod tree;
+mod tree_report;
 
 pub use self::{
     audit::{Anchor, Audit, Listed, Place, Scope},
@@ -29,4 +31,6 @@ pub use self::{
     merkle::{Carried, judge_checkpoints, judge_entries, judge_tiles, statement},
     report::{ChainReport, Count, Report, Verdict},
     statement::{Expectation, Statement, judge},
+    tree::{CheckedTile, FetchedTile, TreeAudit, TreeCounts, WantedTile, check_tile},
+    tree_report::{Compared, Cosigned, TreeReport, compare},
 };

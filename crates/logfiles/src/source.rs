@@ -20,11 +20,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// What lies below `prefix` of a bucket. `name` is what the bucket is called in `$path`:
-    /// `s3://bucket`.
+    /// What lies below `prefix` of a bucket, whose paths are those of `objects`. `name` is what the
+    /// bucket is called in `$path`: `s3://bucket`.
     #[must_use]
     pub fn bucket(store: Arc<dyn ObjectStore>, prefix: &str, name: &str) -> Self {
-        let within = Path::from(prefix.trim_matches('/'));
+        let within = objects::prefix_of(prefix);
         let is_file = NAMES.iter().any(|it| prefix.ends_with(it));
         let file = is_file.then(|| within.clone());
         Self { store, within, file, shown: format!("{}/", name.trim_end_matches('/')) }
@@ -47,8 +47,8 @@ impl Source {
         let root: PathBuf = folder.or(parent).unwrap_or_else(|| PathBuf::from("/"));
         let below = path.strip_prefix(&root).unwrap_or(FilePath::new(""));
         let store = LocalFileSystem::new_with_prefix(&root).map_err(io::Error::other)?;
-        let parts = below.iter().map(|it| it.to_string_lossy().into_owned());
-        let within: Path = parts.collect();
+        let parts: Vec<_> = below.iter().map(|it| it.to_string_lossy()).collect();
+        let within = objects::path_of(&parts.join("/"));
         let file = is_file.then(|| within.clone());
         let shown = format!("{}/", root.display().to_string().trim_end_matches('/'));
         Ok(Self { store: Arc::new(store), within, file, shown })

@@ -53,8 +53,11 @@ async fn walk_one(
         return Ok(files.send(Ok(of(source, meta, facts))).await.is_ok());
     }
     let list = |folder: Path| async move {
-        let folder = (!folder.as_ref().is_empty()).then_some(&folder);
-        source.store.list_with_delimiter(folder).await
+        let within = (!folder.as_ref().is_empty()).then_some(&folder);
+        let mut listed = source.store.list_with_delimiter(within).await?;
+        // Whoever lists a folder as one of its own would be asked for it for ever.
+        listed.common_prefixes.retain(|it| it.as_ref().len() > folder.as_ref().len());
+        Ok::<_, object_store::Error>(listed)
     };
     let mut waiting = vec![source.within.clone()];
     let mut listings = FuturesUnordered::new();
@@ -83,7 +86,7 @@ async fn walk_one(
 }
 
 fn of(source: &Source, meta: ObjectMeta, facts: Facts) -> File {
-    let shown = format!("{}{}", source.shown, meta.location);
+    let shown = format!("{}{}", source.shown, objects::key_of(&meta.location));
     File { store: Arc::clone(&source.store), meta, facts, shown }
 }
 

@@ -66,6 +66,8 @@ Credentials are found as for `trailmark verify`.")]
   trailmark verify ./audit-logs --public-key keys.json
   trailmark verify s3://audit-logs --json > monday.json
   trailmark verify s3://audit-logs --earlier-report monday.json
+  trailmark verify --tree http://127.0.0.1:7171 --key 'audit.example/t1+550508d1+AQOh…'
+  trailmark verify s3://audit-logs --tree ./tree --policy policy.txt --checkpoint monday.txt
 
 Without --earlier-report or --endpoint nobody can tell that the newest digests were cut off.
 Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else those
@@ -97,7 +99,13 @@ lie in the log, in the store and in buckets are left alone.")]
     /// Check a proof that one record is in a log, offline
     #[command(after_help = "Examples:
   trailmark verify-proof 5f1c….tlog-proof --key 'audit.example/t1+550508d1+AQOh…'
-  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json")]
+  trailmark verify-proof 5f1c….tlog-proof --record 5f1c….json --policy policy.txt --json
+  trailmark verify-proof old.tlog-proof --file old.json.gz --key \"$(cat log.key)\"
+
+The record is the file beside the proof that ends with .json; of an imported file, that is its
+statement, and --file tells whether a file is the one that was imported.
+Exits with 0 when it is proven, with 1 when it is not or cannot be told, with 2 for a usage that is
+not understood.")]
     VerifyProof(VerifyProof),
     /// Cosign the checkpoints of other deployments; a process of its own
     #[command(after_help = "Examples:
@@ -193,8 +201,12 @@ pub(crate) struct Tail {
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
     /// A folder, or s3://BUCKET[/PREFIX]
-    #[arg(value_name = "PATH-or-s3://…")]
-    pub(crate) subject: String,
+    #[arg(value_name = "PATH-or-s3://…", required_unless_present = "tree")]
+    pub(crate) subject: Option<String>,
+    /// Check a Merkle tree, tile by tile, up to its signed root: a folder such as
+    /// `trailmark-data/tree`, a copy of one, or the URL of a server
+    #[arg(long, value_name = "DIR-or-URL", requires = "whom")]
+    pub(crate) tree: Option<String>,
     /// Trust the public keys of this file: what `aws cloudtrail list-public-keys` prints, PEM or
     /// DER; may be given several times
     #[arg(long = "public-key", value_name = "FILE")]
@@ -215,16 +227,21 @@ pub(crate) struct Verify {
     /// What `--json` printed earlier: digests that it knows have to be there still
     #[arg(long = "earlier-report", value_name = "FILE")]
     pub(crate) earlier_reports: Vec<PathBuf>,
-    /// Whom to trust for the Merkle tree, as a tlog-policy file: the log's key, and witnesses
-    #[arg(long, value_name = "FILE")]
+    /// Key of the log whose Merkle tree it is, `name+id+base64`; from somewhere you trust
+    #[arg(long, value_name = "KEY", group = "whom")]
+    pub(crate) key: Option<VerifierKey>,
+    /// Whom to trust for the Merkle tree instead, as a tlog-policy file: the log's key, witnesses
+    #[arg(long, value_name = "FILE", group = "whom")]
     pub(crate) policy: Option<PathBuf>,
-    /// A checkpoint that a witness cosigned: the digests have to reach it
-    #[arg(long, value_name = "FILE", requires = "policy")]
+    /// A checkpoint that was kept, or that a witness cosigned: digests have to reach it, and the tree
+    /// has to continue it
+    #[arg(long, value_name = "FILE", requires = "whom")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// Another copy, which may tell what was done to a log file that was changed
     #[arg(long, value_name = "PATH-or-s3://…")]
     pub(crate) copy: Option<String>,
-    /// Let chains start again, as they do when logging was stopped and started
+    /// Let chains start again, as they do when logging was stopped and started, and end in a region
+    /// that the trail left
     #[arg(long)]
     pub(crate) allow_restarts: bool,
     /// Do not sign requests to S3: for public buckets
@@ -352,7 +369,11 @@ pub(crate) struct Erase {
 #[derive(Args, Debug)]
 pub(crate) struct VerifyProof {
     /// The proof file
-    pub(crate) file: PathBuf,
+    #[arg(value_name = "FILE")]
+    pub(crate) proof: PathBuf,
+    /// The imported file that the proven statement is of, as it was stored: is it the same?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
     /// The record, byte for byte [default: the file beside it that ends with .json]
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,

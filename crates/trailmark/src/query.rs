@@ -69,7 +69,8 @@ async fn source(subject: &str, options: &Query) -> anyhow::Result<Source> {
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let endpoint = s3::endpoint(options.endpoint_url.as_deref());
     let builder = s3::builder(name, endpoint.as_deref(), options.no_sign_request).await?;
-    let store = builder.build().with_context(|| format!("cannot open the bucket `{name}`"))?;
+    let store = objects::any_key(builder);
+    let store = store.with_context(|| format!("cannot open the bucket `{name}`"))?;
     Ok(Source::bucket(Arc::new(store), prefix, &format!("s3://{name}")))
 }
 

@@ -6,6 +6,7 @@
 mod keys;
 mod progress;
 mod source;
+mod tree;
 
 use std::{path::Path, sync::Arc};
 
@@ -16,8 +17,8 @@ use integrity::{
     digest::Stamp,
     tree::Policy,
     verify::{
-        Audit, Carried, CheckedDigest, CheckedLogFile, LogFileJob, Report, Scope, check_digest,
-        check_log_files, differences, judge_checkpoints, statement,
+        Audit, Carried, CheckedDigest, CheckedLogFile, LogFileJob, Report, Scope, Statement,
+        TreeReport, check_digest, check_log_files, differences, judge_checkpoints, statement,
     },
 };
 use tokio::task::JoinError;
@@ -31,10 +32,63 @@ use crate::{
 
 /// Runs `trailmark verify`.
 pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
+    let progress = Progress::new();
+    let policy = policy(&options)?;
+    let kept = kept_checkpoint(&options, policy.as_ref())?;
+    let Some(subject) = &options.subject else {
+        let (Some(place), Some(policy)) = (&options.tree, &policy) else {
+            return Err(anyhow!("name a folder or a bucket, or a tree with --tree"));
+        };
+        let tree = tree::check(place, policy, kept.into_iter().collect(), &progress).await?;
+        progress.clear();
+        if options.json {
+            data(serde_json::to_string_pretty(&tree)?)?
+        } else {
+            data(&tree)?
+        }
+        return tree_outcome(&tree);
+    };
+    let mut audit = audit(subject, &options, &progress).await?;
+    let mut carried = Vec::new();
+    if let Some(policy) = &policy {
+        carried = check_checkpoints(&mut audit, kept.as_ref(), policy);
+    }
+    let mut report = audit.report(subject.clone());
+    if let (Some(place), Some(policy)) = (&options.tree, &policy) {
+        carried.extend(kept);
+        report.with_tree(tree::check(place, policy, carried, &progress).await?);
+    }
+    progress.clear();
+    if options.json {
+        data(serde_json::to_string_pretty(&report)?)?;
+    } else {
+        data(&report)?;
+    }
+    if report.is_valid() {
+        return Ok(());
+    }
+    report.tree.as_ref().map_or(Ok(()), tree_outcome)?;
+    match report.findings.len() {
+        0 => Err(anyhow!("no digest was found in {subject}")),
+        count => Err(anyhow!("{subject} is not as it was delivered: {count} findings")),
+    }
+}
+
+fn tree_outcome(tree: &TreeReport) -> anyhow::Result<()> {
+    match tree.findings.len() {
+        0 => Ok(()),
+        count => {
+            Err(anyhow!("the tree in {} is not as it was signed: {count} findings", tree.tree))
+        }
+    }
+}
+
+/// Audits what trails delivered, all but the checkpoints.
+async fn audit(subject: &str, options: &Verify, progress: &Progress) -> anyhow::Result<Audit> {
     let now = Stamp::of(Ambient::system().clock.now());
-    let source = Arc::new(Source::open(&options.subject, &options).await?);
+    let source = Arc::new(Source::open(subject, options).await?);
     let copy = match &options.copy {
-        Some(copy) => Some(Arc::new(Source::open(copy, &options).await?)),
+        Some(copy) => Some(Arc::new(Source::open(copy, options).await?)),
         None => None,
     };
     let scope = Scope {
@@ -48,7 +102,6 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
     for file in &options.earlier_reports {
         anchors.extend(earlier_report(file)?.anchors());
     }
-    let progress = Progress::new();
     let mut listing = source.list(&scope)?;
     let (mut objects, mut listed) = (Vec::new(), 0_u64);
     while let Some(object) = listing.try_next().await? {
@@ -57,7 +110,7 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
         progress.show(|| format!("listing: {listed} objects"));
     }
     drop(listing);
-    let trust = keys::trust(&options, &source, &objects).await?;
+    let trust = keys::trust(options, &source, &objects).await?;
     anchors.extend(trust.anchors);
     let mut audit = Audit::new(scope, anchors);
     for note in trust.notes {
@@ -66,23 +119,9 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
     for object in objects {
         audit.list(object);
     }
-    check_digests(&mut audit, &source, &Arc::new(trust.keys), &progress).await?;
-    check_checkpoints(&mut audit, &options)?;
-    check_all_log_files(&mut audit, &source, copy.as_ref(), &progress).await?;
-    progress.clear();
-    let report = audit.report(options.subject.clone());
-    if options.json {
-        data(serde_json::to_string_pretty(&report)?)?;
-    } else {
-        data(&report)?;
-    }
-    if report.is_valid() {
-        return Ok(());
-    }
-    match report.findings.len() {
-        0 => Err(anyhow!("no digest was found in {}", options.subject)),
-        count => Err(anyhow!("{} is not as it was delivered: {count} findings", options.subject)),
-    }
+    check_digests(&mut audit, &source, &Arc::new(trust.keys), progress).await?;
+    check_all_log_files(&mut audit, &source, copy.as_ref(), progress).await?;
+    Ok(audit)
 }
 
 fn earlier_report(file: &Path) -> anyhow::Result<Report> {
@@ -91,35 +130,46 @@ fn earlier_report(file: &Path) -> anyhow::Result<Report> {
         .with_context(|| format!("`{}` is no report of `trailmark verify --json`", file.display()))
 }
 
-/// The checkpoints that digests carry, by the policy that was given, if one was.
-fn check_checkpoints(audit: &mut Audit, options: &Verify) -> anyhow::Result<()> {
-    let Some(file) = &options.policy else { return Ok(()) };
-    let policy = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read `{}`", file.display()))?
-        .parse::<Policy>()
-        .with_context(|| format!("`{}` is no policy", file.display()))?;
+/// Whom the caller trusts for the tree: a log's key alone, or a policy.
+fn policy(options: &Verify) -> anyhow::Result<Option<Policy>> {
+    if let Some(key) = &options.key {
+        return Ok(Some(Policy::of_log(key.clone())));
+    }
+    let Some(file) = &options.policy else { return Ok(None) };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read `{}`", file.display()))?;
+    let policy = text.parse().with_context(|| format!("`{}` is no policy", file.display()))?;
+    Ok(Some(policy))
+}
+
+/// What the checkpoint says that the caller kept.
+fn kept_checkpoint(options: &Verify, policy: Option<&Policy>) -> anyhow::Result<Option<Statement>> {
+    let (Some(file), Some(policy)) = (&options.checkpoint, policy) else { return Ok(None) };
+    let seen = file.display().to_string();
+    let note = std::fs::read(file).with_context(|| format!("cannot read `{seen}`"))?;
+    let kept = statement(&seen, &note, policy);
+    kept.map(Some).map_err(|it| anyhow!("cannot use a checkpoint: {}", it.detail))
+}
+
+/// Judges the checkpoints that digests carry, and gives them.
+fn check_checkpoints(
+    audit: &mut Audit,
+    kept: Option<&Statement>,
+    policy: &Policy,
+) -> Vec<Statement> {
     let (mut carried, mut findings) = (Vec::new(), Vec::new());
     for (key, digest, note) in audit.checkpoints() {
-        match statement(key, note.as_bytes(), &policy) {
+        match statement(key, note.as_bytes(), policy) {
             Ok(statement) => carried.push(Carried { digest: digest.clone(), statement }),
             Err(finding) => findings.push(finding),
         }
     }
-    let mut witness = None;
-    if let Some(file) = &options.checkpoint {
-        let seen = file.display().to_string();
-        let note = std::fs::read(file).with_context(|| format!("cannot read `{seen}`"))?;
-        match statement(&seen, &note, &policy) {
-            Ok(statement) => witness = Some(statement),
-            Err(finding) => findings.push(finding),
-        }
-    }
-    findings.extend(judge_checkpoints(&carried, witness.as_ref(), &policy));
+    findings.extend(judge_checkpoints(&carried, kept, policy));
     if carried.is_empty() {
         audit.note("no digest carries a checkpoint of a Merkle tree");
     }
     audit.add(findings);
-    Ok(())
+    carried.into_iter().map(|it| it.statement).collect()
 }
 
 async fn check_digests(

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Which floor a crate stands on. A crate may use the floors below it, never one beside or above.
-const FLOORS: [(&str, u8); 20] = [
+const FLOORS: [(&str, u8); 21] = [
     ("trailmark", 5),
     ("api", 4),
     ("door", 4),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 20] = [
     ("integrity", 2),
     ("log", 2),
     ("matching", 2),
+    ("objects", 2),
     ("sql", 2),
     ("tables", 2),
     ("views", 2),

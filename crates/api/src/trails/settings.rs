@@ -101,9 +101,12 @@ pub(crate) fn check_bucket(name: &str) -> Result<(), Fault> {
 }
 
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), Fault> {
+    // Whoever carries a request resolves such parts, and would ask for another object.
+    let is_resolved = prefix.split('/').any(|it| matches!(it, "." | ".."));
     let valid = prefix.chars().count() <= 200 && !prefix.chars().any(char::is_control);
-    check(valid, ErrorCode::InvalidS3PrefixException, || {
-        "The S3 key prefix is not valid; it can have up to 200 characters.".to_owned()
+    check(valid && !is_resolved, ErrorCode::InvalidS3PrefixException, || {
+        "The S3 key prefix is not valid; it can have up to 200 characters, and no part `.` or `..`."
+            .to_owned()
     })
 }
 
@@ -219,7 +222,11 @@ mod tests {
 
     #[test]
     fn a_prefix_has_up_to_200_characters() {
-        check_all(check_prefix, &["a/b", &"é".repeat(200)], &[&"x".repeat(201), "a\nb"]);
+        check_all(
+            check_prefix,
+            &["a/b", "/a//b/", &"é".repeat(200)],
+            &[&"x".repeat(201), "a\nb", "a/../b", "."],
+        );
     }
 
     #[test]

@@ -233,6 +233,13 @@ impl Tiles {
         Ok(())
     }
 
+    /// Adds the hashes of a hash tile.
+    pub(crate) fn hold(&mut self, tile: Tile, hashes: Vec<Hash>) {
+        if let Level::Hashes(level) = tile.level {
+            self.tiles.insert((level, tile.number), hashes);
+        }
+    }
+
     /// The hash of one leaf.
     ///
     /// # Errors

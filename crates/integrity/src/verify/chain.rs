@@ -24,6 +24,7 @@ pub(crate) fn join(audit: &mut Audit) {
             tail(audit, &chain, &members);
         }
     }
+    sisters(audit);
     let lost: Vec<_> = audit
         .anchors
         .iter()
@@ -35,6 +36,49 @@ pub(crate) fn join(audit: &mut Audit) {
         })
         .collect();
     audit.findings.extend(lost);
+}
+
+/// Chains of one trail and account go on together, hour by hour, one for each region: one that ends
+/// long before the others was cut off.
+fn sisters(audit: &mut Audit) {
+    let mut ends: BTreeMap<&ChainId, Stamp> = BTreeMap::new();
+    for digest in audit.digests.values().filter(|it| it.in_place().is_some()) {
+        let name = &digest.wanted.name;
+        if !name.backfill {
+            let end = ends.entry(&name.chain).or_insert(name.end);
+            *end = name.end.max(*end);
+        }
+    }
+    let family = |it: &ChainId| (it.account.clone(), it.trail.clone(), it.home_region.clone());
+    let mut newest: BTreeMap<_, (Stamp, &str)> = BTreeMap::new();
+    for (chain, end) in &ends {
+        let of_family = newest.entry(family(chain)).or_insert((*end, &chain.region));
+        *of_family = (*end, chain.region.as_str()).max(*of_family);
+    }
+    let (mut findings, mut notes) = (Vec::new(), Vec::new());
+    for (chain, end) in &ends {
+        let Some((until, region)) = newest.get(&family(chain)) else { continue };
+        // Somebody else may know the chain better, and has said so.
+        let said = format!("{chain}: ");
+        let is_known = audit
+            .findings
+            .iter()
+            .any(|it| it.kind == Kind::CutTail && it.detail.starts_with(&said));
+        if *end >= until.plus_seconds(-PATIENCE) || is_known {
+            continue;
+        }
+        let detail = format!(
+            "its newest digest is of {end}, that of the same trail in {region} of {until}; no harm if \
+             the trail left the region then"
+        );
+        if audit.scope.restarts_allowed {
+            notes.push(format!("{chain}: {detail}"));
+        } else {
+            findings.push(Finding::of_chain(Kind::CutTail, chain, detail));
+        }
+    }
+    audit.findings.extend(findings);
+    audit.notes.extend(notes);
 }
 
 /// Digests that lost their metadata in a copy: those after them hold their signature.
@@ -85,6 +129,15 @@ fn links(audit: &mut Audit, members: &[Address]) {
         successors.entry(before.clone()).or_default().push(at);
         let Some(previous) = audit.digests.get(&before) else { continue };
         if !previous.found {
+            let bucket = file.previous_digest_s3_bucket.as_deref().unwrap_or_default();
+            let is_elsewhere = bucket != file.digest_s3_bucket;
+            // A folder holds one bucket; that the trail had another before is signed.
+            if audit.scope.place == Place::Folder && digest.signed && is_elsewhere {
+                audit.notes.push(format!(
+                    "{at}: the chain goes back into the bucket {bucket}, which is not here"
+                ));
+                continue;
+            }
             let detail = format!("{at} names it");
             findings.push(Finding::at(Kind::MissingDigest, &before, detail));
             continue;

@@ -152,6 +152,14 @@ kinds! {
     /// Two digests say different things about one log file.
     ContradictingDigests = "contradicting-digests",
         "Two digests give different hashes for one log file.";
+    /// A hash tile that the checkpoint covers is gone.
+    MissingTile = "missing-tile", "A hash tile that the signed checkpoint covers is not there.";
+    /// The last tiles are gone.
+    TruncatedTree = "truncated-tree",
+        "The tree ends before its signed checkpoint does: it was truncated.";
+    /// A tile of entries is gone while others are there.
+    MissingEntryBundle = "missing-entry-bundle",
+        "An entry bundle is not there, though others of the tree are.";
     /// An object could not be fetched.
     Unreadable = "unreadable", "An object could not be read.";
 }

@@ -11,11 +11,12 @@ impl From<&tree::Error> for Kind {
         use tree::Error as E;
         match error {
             E::Cosignatures { .. } => Self::MissingCosignature,
-            E::Diverged { .. } | E::MissingTile(_) => Self::ChangedTile,
+            E::Diverged { .. } => Self::ChangedTile,
             E::Inclusion | E::Index { .. } => Self::ProofOfAnotherLeaf,
             // A tree that does not continue the one before it is a second history.
             E::Inconsistent { .. } => Self::Equivocation,
             E::Malformed { .. } | E::TooLong { .. } => Self::DamagedObject,
+            E::MissingTile(_) => Self::MissingTile,
             E::Origin { .. } => Self::WrongOrigin,
             E::Record => Self::WrongSalt,
             E::Signature { .. } | E::Unsigned { .. } => Self::UnsignedCheckpoint,

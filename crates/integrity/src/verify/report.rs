@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::{ChainId, Stamp},
-    verify::{Anchor, Audit, Finding},
+    verify::{Anchor, Audit, Finding, TreeReport},
 };
 
 /// What came of an audit. Keep it: the next audit takes its chains as anchors.
@@ -36,6 +36,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What is not wrong but should be known.
     pub notes: Vec<String>,
+    /// What came of the Merkle tree, where that was checked too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeReport>,
 }
 
 /// What came of an audit, in one word.
@@ -60,7 +63,7 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, valid: bool) {
+    pub(crate) fn add(&mut self, valid: bool) {
         self.total += 1;
         self.valid += u64::from(valid);
     }
@@ -95,6 +98,14 @@ impl Report {
     /// Whether nothing is wrong and something was proven.
     pub fn is_valid(&self) -> bool {
         self.verdict == Verdict::Valid
+    }
+
+    /// Adds what came of the Merkle tree, which has to be good as well.
+    pub fn with_tree(&mut self, tree: TreeReport) {
+        if !tree.is_valid() {
+            self.verdict = Verdict::Invalid;
+        }
+        self.tree = Some(tree);
     }
 
     /// What this report witnesses, for a later audit: these digests were there.
@@ -183,6 +194,7 @@ pub(crate) fn of(audit: Audit, subject: String) -> Report {
         chains: chains.into_values().collect(),
         findings,
         notes: audit.notes,
+        tree: None,
     }
 }
 
@@ -209,23 +221,9 @@ impl fmt::Display for Report {
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
         }
-        let mut kind = None;
-        let mut shown = 0;
-        for finding in &self.findings {
-            if kind.replace(finding.kind) != Some(finding.kind) {
-                let count = self.findings.iter().filter(|it| it.kind == finding.kind).count();
-                writeln!(f, "\n{} ({count} × {})", finding.kind.sentence(), finding.kind.code())?;
-                shown = 0;
-            }
-            shown += 1;
-            match shown.cmp(&SHOWN_MAX) {
-                std::cmp::Ordering::Less => match &finding.object {
-                    Some(object) => writeln!(f, "  {object}\n    {}", finding.detail)?,
-                    None => writeln!(f, "  {}", finding.detail)?,
-                },
-                std::cmp::Ordering::Equal => writeln!(f, "  … all of them with --json")?,
-                std::cmp::Ordering::Greater => {}
-            }
+        write_findings(f, &self.findings)?;
+        if let Some(tree) = &self.tree {
+            writeln!(f, "\n{tree}")?;
         }
         writeln!(f)?;
         for (count, what) in [
@@ -243,6 +241,29 @@ impl fmt::Display for Report {
             Verdict::NothingFound => f.write_str("NOTHING FOUND: no digest, so nothing is proven"),
         }
     }
+}
+
+/// The findings, kind by kind; of many of one kind the first.
+pub(crate) fn write_findings(f: &mut fmt::Formatter<'_>, findings: &[Finding]) -> fmt::Result {
+    let mut kind = None;
+    let mut shown = 0;
+    for finding in findings {
+        if kind.replace(finding.kind) != Some(finding.kind) {
+            let count = findings.iter().filter(|it| it.kind == finding.kind).count();
+            writeln!(f, "\n{} ({count} × {})", finding.kind.sentence(), finding.kind.code())?;
+            shown = 0;
+        }
+        shown += 1;
+        match shown.cmp(&SHOWN_MAX) {
+            std::cmp::Ordering::Less => match &finding.object {
+                Some(object) => writeln!(f, "  {object}\n    {}", finding.detail)?,
+                None => writeln!(f, "  {}", finding.detail)?,
+            },
+            std::cmp::Ordering::Equal => writeln!(f, "  … all of them with --json")?,
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+    Ok(())
 }
 
 /// How many findings of a kind the summary shows.

@@ -1,5 +1,7 @@
 //! What checkpoints and witnesses say, held against each other and against what is expected.
 
+use std::collections::BTreeMap;
+
 use crate::{
     digest::Stamp,
     verify::{Finding, Kind},
@@ -44,25 +46,33 @@ pub fn judge(statements: &[Statement], expected: &Expectation) -> Vec<Finding> {
     for statement in statements {
         let seen = &statement.seen;
         if !statement.signed {
-            find(Kind::UnsignedCheckpoint, format!("the checkpoint of {seen}"));
+            let why = if signers(&statement.note).any(|it| it == statement.origin) {
+                "is signed by another key than the one that is trusted"
+            } else {
+                "carries no signature of its log"
+            };
+            find(Kind::UnsignedCheckpoint, format!("the checkpoint of {seen} {why}"));
         }
         if let Some(origin) = expected.origin.as_ref().filter(|it| **it != statement.origin) {
             let detail = format!("{seen} is of `{}`, expected was `{origin}`", statement.origin);
             find(Kind::WrongOrigin, detail);
         }
     }
-    for (index, one) in statements.iter().enumerate() {
-        let others = statements.iter().skip(index + 1);
-        for other in others.filter(|it| it.origin == one.origin && it.size == one.size) {
-            // Only what the log itself signed convicts it.
-            if other.root != one.root && one.signed && other.signed {
-                let detail = format!(
-                    "size {} at {} and at {}\n--\n{}--\n{}",
-                    one.size, one.seen, other.seen, one.note, other.note
-                );
-                find(Kind::Equivocation, detail);
-            }
+    // Only what the log itself signed convicts it.
+    let mut by_size: BTreeMap<(&str, u64), Vec<&Statement>> = BTreeMap::new();
+    for statement in statements.iter().filter(|it| it.signed) {
+        let same = by_size.entry((&statement.origin, statement.size)).or_default();
+        if same.iter().any(|it| it.root == statement.root) {
+            continue;
         }
+        if let Some(one) = same.first() {
+            let detail = format!(
+                "size {} at {} and at {}\n--\n{}--\n{}",
+                one.size, one.seen, statement.seen, one.note, statement.note
+            );
+            find(Kind::Equivocation, detail);
+        }
+        same.push(statement);
     }
     if let Some(newest) = statements.last() {
         if newest.size < expected.size_min {
@@ -83,4 +93,9 @@ pub fn judge(statements: &[Statement], expected: &Expectation) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whose names stand at the signatures of a note.
+fn signers(note: &str) -> impl Iterator<Item = &str> {
+    note.lines().filter_map(|it| it.strip_prefix("\u{2014} ")?.split(' ').next())
 }

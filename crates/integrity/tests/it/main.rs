@@ -17,4 +17,5 @@ mod chain;
 mod merkle;
 mod stub;
 mod tampering;
+mod tree;
 mod validate_logs;

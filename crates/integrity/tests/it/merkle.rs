@@ -20,7 +20,7 @@ fn key(name: &str, algorithm: Algorithm) -> SigningKey {
     SigningKey::from_seed(name.parse().unwrap(), algorithm, &seed)
 }
 
-fn log() -> SigningKey {
+pub(crate) fn log() -> SigningKey {
     key("audit.example/t1", Algorithm::Ed25519)
 }
 
@@ -42,7 +42,7 @@ fn record(index: u64) -> Vec<u8> {
     format!("{{\"eventID\":\"{index}\"}}").into_bytes()
 }
 
-fn entry(index: u64) -> Entry {
+pub(crate) fn entry(index: u64) -> Entry {
     let time = stamp("2026-03-01T00:00:00Z").timestamp();
     Entry::new(EntryKind::Event, time, index + 1, &record(index), &salt(index))
 }

@@ -1,7 +1,7 @@
 //! Every kind of tampering, done to a bucket that is good, and named.
 
 use integrity::{
-    digest::{DigestFile, Signer as _, gzip},
+    digest::{Chain, ChainId, DigestFile, Signer as _, gzip},
     verify::{Anchor, Expectation, Kind, Report, Scope, Statement, Verdict, judge},
 };
 
@@ -181,6 +181,48 @@ fn a_cut_tail_is_seen_when_the_end_is_asked_for() {
     assert_kinds(&bucket.audit_with(scope, Vec::new(), None), &[]);
     let scope = Scope { end: Some(stamp("2026-03-01T05:25:00Z")), ..bucket.scope() };
     assert_kinds(&bucket.audit_with(scope, Vec::new(), None), &[Kind::CutTail]);
+}
+
+/// A bucket of a trail with a second region, whose chain is `hours` shorter.
+fn two_regions(hours: usize) -> Bucket {
+    let mut bucket = Bucket::day();
+    let id = ChainId { region: "eu-west-1".to_owned(), ..chain_id() };
+    let (root, started) = (bucket.chain.root.clone(), stamp("2026-03-01T00:01:31Z"));
+    bucket.chain = Chain::start(id, NAME.to_owned(), root, started);
+    for _ in hours..6 {
+        bucket.hour(0, &SIGNER);
+    }
+    bucket
+}
+
+#[test]
+fn a_tail_that_is_cut_off_in_one_region_is_seen_by_what_the_others_have() {
+    for hours in 0..=2 {
+        assert_kinds(&two_regions(hours).audit(), &[]);
+    }
+    let bucket = two_regions(3);
+    let report = bucket.audit();
+    assert_kinds(&report, &[Kind::CutTail]);
+    assert!(report.findings[0].detail.contains("the same trail in us-east-1"), "{report}");
+    // Whoever lets chains begin again lets them end.
+    let scope = Scope { restarts_allowed: true, ..bucket.scope() };
+    assert_kinds(&bucket.audit_with(scope, Vec::new(), None), &[]);
+}
+
+#[test]
+fn a_copy_of_the_bucket_that_a_trail_moved_to_lacks_nothing() {
+    let mut bucket = Bucket::day();
+    let old = bucket.objects.clone();
+    bucket.chain.bucket = "other-logs".to_owned();
+    bucket.hour(0, &SIGNER);
+    bucket.hour(0, &SIGNER);
+    bucket.objects.retain(|key, _| !old.contains_key(key));
+    let scope = |bucket: &Bucket| Scope { now: stamp("2026-03-01T07:30:00Z"), ..bucket.scope() };
+    let folder = bucket.copied_to_a_folder();
+    let report = folder.audit_with(scope(&folder), Vec::new(), None);
+    assert_kinds(&report, &[]);
+    let words = "the chain goes back into the bucket audit-logs, which is not here";
+    assert!(report.notes.iter().any(|it| it.contains(words)), "{report}");
 }
 
 #[test]

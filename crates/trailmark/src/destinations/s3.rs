@@ -98,7 +98,7 @@ impl Service {
         if let Some(token) = &key.token {
             builder = builder.with_token(token);
         }
-        Ok(Arc::new(builder.build()?))
+        Ok(Arc::new(objects::any_key(builder)?))
     }
 
     /// The region of its buckets, where the operator has said it.

@@ -22,6 +22,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder},
     path::Path,
 };
+use objects::{key_of, path_of, prefix_of};
 
 use crate::{cli::Verify, s3};
 
@@ -276,11 +277,7 @@ impl Bucket {
         if let Some(store) = opened.get(name) {
             return Ok(Arc::clone(store));
         }
-        let store = self
-            .builder
-            .clone()
-            .with_bucket_name(name)
-            .build()
+        let store = objects::any_key(self.builder.clone().with_bucket_name(name))
             .with_context(|| format!("cannot open the bucket `{name}`"))?;
         let store = Arc::new(store);
         opened.insert(name.to_owned(), Arc::clone(&store));
@@ -290,16 +287,18 @@ impl Bucket {
     fn list(&self, scope: &Scope) -> anyhow::Result<Listing<'_>> {
         let store = self.store(&self.name)?;
         let (start, end) = (scope.start, scope.end);
-        let prefix = self.prefix.trim_end_matches('/').to_owned();
+        let within = prefix_of(&self.prefix);
         let listing = async move {
-            let regions = regions(&store, Path::from(prefix), 0).await?;
+            let regions = regions(&store, within, 0).await?;
             let listings = regions.into_iter().map(move |region| {
                 // The folders of days sort as time does. The day before too: a digest is filed under
                 // its end, a log file under its slice.
-                let from = start.map(|it| format!("{region}/{}", it.plus_seconds(-DAY).day()));
+                let from = start.map(|it| {
+                    path_of(&format!("{}/{}", key_of(&region), it.plus_seconds(-DAY).day()))
+                });
                 let until = end.map(|it| format!("{region}/{}/~", it.plus_seconds(DAY).day()));
                 let objects = match from {
-                    Some(from) => store.list_with_offset(Some(&region), &Path::from(from)),
+                    Some(from) => store.list_with_offset(Some(&region), &from),
                     None => store.list(Some(&region)),
                 };
                 objects.try_take_while(move |it| {
@@ -314,14 +313,14 @@ impl Bucket {
             .try_flatten()
             .map(move |object| {
                 let object = object.with_context(|| format!("cannot list the bucket `{name}`"))?;
-                let key = object.location.as_ref().to_owned();
+                let key = key_of(&object.location);
                 Ok(Listed { at: Address { bucket: name.clone(), key }, size: object.size })
             })
             .boxed())
     }
 
     async fn digest(&self, at: &Address) -> anyhow::Result<Option<DigestObject>> {
-        let got = match self.store(&at.bucket)?.get(&Path::from(at.key.as_str())).await {
+        let got = match self.store(&at.bucket)?.get(&path_of(&at.key)).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -339,7 +338,7 @@ impl Bucket {
 
     async fn log_file(&self, job: LogFileJob) -> anyhow::Result<Option<Fetched>> {
         let store = self.store(&job.at.bucket)?;
-        let got = match store.get(&Path::from(job.at.key.as_str())).await {
+        let got = match store.get(&path_of(&job.at.key)).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -70,7 +70,7 @@ impl Deployment {
     }
 
     /// What `aws cloudtrail validate-logs` says.
-    fn validate(&self) -> String {
+    pub(crate) fn validate(&self) -> String {
         let arguments = ["cloudtrail", "validate-logs", "--trail-arn", ARN, "--verbose"];
         let output = self
             .server

@@ -27,6 +27,7 @@ mod hours;
 mod imports;
 mod limits;
 mod newcomer;
+mod odd_keys;
 mod organizations;
 mod prove;
 mod query;

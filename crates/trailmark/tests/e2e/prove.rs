@@ -74,6 +74,23 @@ fn a_record_is_proven_elsewhere_with_the_key_alone_also_after_a_kill_and_a_chang
     assert_eq!(page("/_trailmark/log/log.key").status, 404);
     let missing = trailmark(&server, &["prove", "no-such-event"]);
     assert!(!missing.status.success());
+
+    // The whole tree, as anybody can check it and as its owner can, entries too.
+    let kept = server.folder().join("kept");
+    fs::write(&kept, page("/_trailmark/log/checkpoint").body).unwrap();
+    server.aws(&["sts", "get-caller-identity"]);
+    let (key, kept) = (key.to_string(), kept.display().to_string());
+    let of = |place: &str| {
+        let checked =
+            trailmark(&server, &["verify", "--tree", place, "--key", &key, "--checkpoint", &kept]);
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert!(checked.status.success(), "{said}");
+        assert!(said.contains("1/1 older checkpoints are continued"), "{said}");
+        said
+    };
+    assert!(of(server.endpoint()).contains("no entry bundles are there"));
+    let data_dir = server.data_dir().display().to_string();
+    assert!(of(&data_dir).contains("1/1 entry bundles valid"));
 }
 
 #[test]
@@ -99,6 +116,26 @@ fn a_file_that_was_imported_is_proven_and_nothing_else_is_said_of_it() {
     let bytes = fs::read(logs.path().join(key)).unwrap();
     assert_eq!(said["sha256"], integrity::digest::sha256_hex(&bytes));
     assert_eq!((&said["events"], &said["eventDataStore"]), (&json!(10), &json!(house.arn)));
+    // The file itself is the one, another is not, and a record is no statement of a file.
+    let of_file = |file: &Path, json: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trailmark"));
+        command.args(["verify-proof", "it.tlog-proof", "--key", made.trim(), "--file"]).arg(file);
+        command.args(json.then_some("--json")).env_clear();
+        command.current_dir(house.server.folder()).output().unwrap()
+    };
+    let same = of_file(&logs.path().join(key), false);
+    let words = String::from_utf8(same.stdout).unwrap();
+    assert!(same.status.success() && words.contains(&format!("imported from {file}")), "{words}");
+    let same: Value =
+        serde_json::from_slice(&of_file(&logs.path().join(key), true).stdout).unwrap();
+    assert_eq!((&same["proven"], &same["file"]["sha256"]), (&json!(true), &said["sha256"]));
+    let other = logs.path().join("other.json.gz");
+    fs::write(&other, [&bytes[..], b"x"].concat()).unwrap();
+    let differs = of_file(&other, false);
+    let words = String::from_utf8(differs.stderr).unwrap();
+    assert_eq!(differs.status.code(), Some(1));
+    assert!(words.contains("is not the file that was imported"), "{words}");
+    assert!(words.contains("the statement itself is good"), "{words}");
     // Old events are no news: nothing looks them up, and no trail would take them.
     assert!(house.server.lookup("EventName", "GetObject").is_empty());
 }

@@ -209,6 +209,7 @@ fn old_log_files_are_imported_once_whatever_happens() {
     let broken = logs.path().join("AWSLogs/123456789012/CloudTrail/us-east-1/2026/03/02/123456789012_CloudTrail_us-east-1_20260302T2300Z_zzzzzzzzzzzzzzzz.json.gz");
     fs::write(&broken, b"\x1f\x8bnot gzip").unwrap();
     house.server.aws(&["s3", "mb", "s3://old"]);
+    house.server.aws(&["s3api", "put-object", "--bucket", "old", "--key", "AWSLogs//odd.txt"]);
     let from = logs.path().to_str().unwrap();
     house.server.aws(&["s3", "cp", "--quiet", "--recursive", from, "s3://old/"]);
     let (arn, source) = (house.arn.clone(), Deployment::source("old"));

@@ -16,6 +16,7 @@ mod folder;
 mod s3;
 #[path = "../../../integrity/tests/it/stub.rs"]
 mod stub;
+mod tree;
 
 use std::{
     path::{Path, PathBuf},
