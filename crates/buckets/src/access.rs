@@ -93,17 +93,19 @@ impl Visitor {
 impl Errand {
     /// What an operation asks for, by the name that `s3s` has for it, with a target in path style.
     pub(crate) fn of(operation: &str, target: &Uri) -> Self {
-        let operation = operation
-            .split('_')
-            .flat_map(|word| {
-                let mut chars = word.chars();
-                chars.next().map(|it| it.to_ascii_uppercase()).into_iter().chain(chars)
-            })
-            .collect();
         let key = target.path().trim_start_matches('/').split_once('/').map(|it| it.1);
         let key = key.filter(|it| !it.is_empty());
         let key = key.map(|it| percent_decode_str(it).decode_utf8_lossy().into_owned());
-        Self { operation, key }
+        Self { operation: Self::name(operation), key }
+    }
+
+    /// What the catalogue calls an operation of `s3s`.
+    pub(crate) fn name(operation: &str) -> String {
+        let words = operation.split('_').flat_map(|word| {
+            let mut chars = word.chars();
+            chars.next().map(|it| it.to_ascii_uppercase()).into_iter().chain(chars)
+        });
+        words.collect()
     }
 }
 

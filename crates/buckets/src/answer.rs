@@ -31,7 +31,7 @@ use self::body::{Notes, Watched};
 use crate::{
     Buckets,
     access::{Errand, Visitor},
-    service::Facts,
+    service::{self, Facts},
 };
 
 impl Answer for Buckets {
@@ -85,6 +85,14 @@ impl Buckets {
                 "Uploads by HTML forms are not implemented.",
                 &[],
             )));
+        }
+        // `s3s` takes what it does not know for its next of kin, such as a rename for an upload of
+        // nothing.
+        let changes = parts.method != Method::GET && parts.method != Method::HEAD;
+        if changes && !call.operation.is_empty() && !service::has(&call.operation) {
+            let words = format!("{} is not implemented.", call.operation);
+            let (status, code) = (StatusCode::NOT_IMPLEMENTED, "NotImplemented");
+            return Err(Box::new(document::error(status, code, &words, &[])));
         }
         let bucket = self.bucket_in_host(&parts.uri, &parts.headers);
         let Some(target) = target(&parts.uri, bucket.as_deref()) else {

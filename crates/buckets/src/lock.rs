@@ -86,6 +86,12 @@ impl ObjectLock {
 }
 
 impl Retention {
+    /// What keeps both promises: until the later of the two ends, in the stronger of the two modes.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let mode = if self.mode == other.mode { self.mode } else { RetentionMode::Compliance };
+        Self { mode, until: self.until.max(other.until) }
+    }
+
     /// Whether `new` may take its place: a longer one of the same strength or more always may.
     pub(crate) fn yields_to(&self, new: Option<&Self>, key: Key) -> bool {
         let is_stronger = new.is_some_and(|new| {
@@ -160,6 +166,15 @@ mod tests {
         assert!(governance.holds(key(99, false)) && !governance.holds(key(99, true)));
         let held = ObjectLock { legal_hold: true, ..governance };
         assert!(held.holds(key(99, true)) && held.holds(key(1000, true)));
+    }
+
+    #[test]
+    fn of_two_retentions_the_longer_and_the_stronger_holds() {
+        let [short, long] = [100, 200].map(|it| retention(Governance, it));
+        assert_eq!(short.and(long), long);
+        assert_eq!(long.and(short), long);
+        assert_eq!(long.and(retention(Compliance, 100)), retention(Compliance, 200));
+        assert_eq!(retention(Compliance, 200).and(short), retention(Compliance, 200));
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub struct OwnPut {
     pub content_encoding: Option<String>,
     /// User metadata: names without `x-amz-meta-`, and values. 2,048 bytes together at most.
     pub metadata: Vec<(String, String)>,
-    /// Until when the object stays as it is; the bucket's own default when there is none.
+    /// Until when the object stays as it is. The bucket's own default counts as well: the longer of
+    /// the two holds, in the stronger mode.
     pub retention: Option<Retention>,
 }
 
@@ -61,8 +62,11 @@ impl Buckets {
         check(&put)?;
         let now = self.store.ambient.clock.now();
         let standard = bucket.lock.and_then(|it| it.default).map(|it| it.from(now));
-        let lock =
-            ObjectLock { retention: put.retention.or(standard), legal_hold: false, by_trail: true };
+        let retention = match (put.retention, standard) {
+            (Some(asked), Some(standard)) => Some(asked.and(standard)),
+            (one, other) => one.or(other),
+        };
+        let lock = ObjectLock { retention, legal_hold: false, by_trail: true };
         let properties = Properties {
             content_encoding: put.content_encoding.clone(),
             content_type: Some(put.content_type.clone()),
@@ -142,15 +146,13 @@ impl Buckets {
 
     /// Gives an object that stands the longer retention.
     async fn prolong(&self, put: &OwnPut, lock: &ObjectLock) -> Result<(), Refused> {
-        let key = self.store.unlock(false);
         let asked = lock.retention;
         let change = move |old: &ObjectLock| {
-            let mut new = ObjectLock { by_trail: true, ..old.clone() };
-            match (&old.retention, asked) {
-                (Some(old), Some(asked)) if !old.yields_to(Some(&asked), key) => {}
-                (_, Some(asked)) => new.retention = Some(asked),
-                (_, None) => {}
-            }
+            let retention = match (old.retention, asked) {
+                (Some(old), Some(asked)) => Some(old.and(asked)),
+                (one, other) => one.or(other),
+            };
+            let new = ObjectLock { retention, by_trail: true, ..old.clone() };
             (new != *old).then_some(new)
         };
         let done = self.store.relock((&put.bucket, &put.key), change).await;

@@ -76,7 +76,15 @@ macro_rules! operations {
                 }
             )*
         }
+
+        /// What `s3s` calls the operations that there are.
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
+}
+
+/// Whether there is an operation, by the name that the catalogue has for it.
+pub(crate) fn has(operation: &str) -> bool {
+    NAMES.iter().any(|it| Errand::name(it) == operation)
 }
 
 operations! {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt as _, Limited};
 use object_store::{
     ClientOptions,
@@ -73,12 +74,29 @@ impl Caller {
     /// [`Failure`] when there was no answer, or one that refuses.
     pub(crate) async fn ask(
         &self,
-        mut request: HttpRequest,
+        request: HttpRequest,
         service: &str,
         region: &str,
     ) -> Result<Bytes, Failure> {
+        ask(&self.client, self.sign(request, service, region)).await
+    }
+
+    /// Signs and sends a request, and gives the headers of the answer.
+    ///
+    /// # Errors
+    /// [`Failure`] when there was no answer, or one that refuses.
+    pub(crate) async fn headers(
+        &self,
+        request: HttpRequest,
+        service: &str,
+        region: &str,
+    ) -> Result<HeaderMap, Failure> {
+        Ok(answer(&self.client, self.sign(request, service, region)).await?.0)
+    }
+
+    fn sign(&self, mut request: HttpRequest, service: &str, region: &str) -> HttpRequest {
         AwsAuthorizer::new(&self.credential, service, region).authorize(&mut request, None);
-        ask(&self.client, request).await
+        request
     }
 }
 
@@ -107,12 +125,16 @@ pub(crate) async fn send(client: &HttpClient, request: HttpRequest) -> Result<()
 /// # Errors
 /// [`Failure`] when there was no answer, or one that refuses.
 pub(crate) async fn ask(client: &HttpClient, request: HttpRequest) -> Result<Bytes, Failure> {
+    Ok(answer(client, request).await?.1)
+}
+
+async fn answer(client: &HttpClient, request: HttpRequest) -> Result<(HeaderMap, Bytes), Failure> {
     let answer = client.execute(request).await.map_err(|it| Failure::unheard(&chain(&it)))?;
-    let status = answer.status();
+    let (status, headers) = (answer.status(), answer.headers().clone());
     let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
     let body = body.map_err(|it| Failure::unheard(&it))?.to_bytes();
     if status.is_success() {
-        return Ok(body);
+        return Ok((headers, body));
     }
     let words = format!("{status}: {}", String::from_utf8_lossy(&body));
     Err(Failure { status: Some(status.as_u16()), words, body })

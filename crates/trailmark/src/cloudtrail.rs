@@ -1,7 +1,8 @@
 //! Calls of AWS's JSON APIs that commands make, signed with the caller's credentials.
 
 use anyhow::{Context as _, anyhow};
-use http::Request;
+use http::{HeaderMap, Request};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::{
@@ -86,23 +87,46 @@ impl CloudTrail {
         }
     }
 
-    /// Reads something of a bucket, such as its `versioning`, by path style; the XML.
+    /// Reads something of a bucket, such as its `versioning`, or of an object in it when `key` is not
+    /// empty; the XML.
     pub(crate) async fn bucket(
         &self,
         region: &str,
         bucket: &str,
+        key: &str,
         query: &str,
-    ) -> anyhow::Result<Result<String, Failure>> {
-        let url = match self.endpoint.as_str() {
-            "aws" => format!("https://s3.{region}.amazonaws.com/{bucket}?{query}"),
-            endpoint => format!("{endpoint}/{bucket}?{query}"),
-        };
-        let request = Request::get(&url).body(Vec::new().into());
-        let request = request.with_context(|| format!("`{url}` is no URL"))?;
+    ) -> Result<String, Failure> {
+        let request = Request::get(format!("{}?{query}", self.object(region, bucket, key)));
+        let request = request.body(Vec::new().into()).map_err(|it| Failure::unheard(&it))?;
         let answer = self.caller.ask(request, "s3", region).await;
-        Ok(answer.map(|it| String::from_utf8_lossy(&it).into_owned()))
+        answer.map(|it| String::from_utf8_lossy(&it).into_owned())
+    }
+
+    /// What S3 says of an object in headers.
+    pub(crate) async fn head_object(
+        &self,
+        region: &str,
+        bucket: &str,
+        key: &str,
+    ) -> Result<HeaderMap, Failure> {
+        let request = Request::head(self.object(region, bucket, key)).body(Vec::new().into());
+        let request = request.map_err(|it| Failure::unheard(&it))?;
+        self.caller.headers(request, "s3", region).await
+    }
+
+    /// The URL of a bucket, or of an object in it, by path style.
+    fn object(&self, region: &str, bucket: &str, key: &str) -> String {
+        let endpoint = match self.endpoint.as_str() {
+            "aws" => format!("https://s3.{region}.amazonaws.com"),
+            endpoint => endpoint.to_owned(),
+        };
+        let slash = if key.is_empty() { "" } else { "/" };
+        format!("{endpoint}/{bucket}{slash}{}", utf8_percent_encode(key, ESCAPED))
     }
 }
 
+/// What a path of S3 escapes, as signatures want it.
+pub(crate) const ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 const CLOUDTRAIL: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
 const ORGANIZATIONS: &str = "AWSOrganizationsV20161128";

@@ -47,7 +47,7 @@ pub(crate) struct Config {
     /// Buckets for trails outside the embedded S3, by name (`buckets.<name>.endpoint`).
     pub(crate) buckets: BTreeMap<String, BucketSettings>,
     /// Days for which nobody, root included, can change or delete what trails write into the embedded
-    /// S3, 0 to 36,500. Default 90.
+    /// S3, 0 to 36,500; longer where the bucket's own default retention is. Default 90.
     pub(crate) trail_retention_days: u16,
     /// Keys of key management services that sign digests instead of our own, by region
     /// (`signing.<region>.key_id`).

@@ -14,6 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use ambient::{Ambient, Clock};
@@ -26,6 +27,7 @@ use delivery::{Destination, Notifier, Object, Refusal, Target, Writer};
 use futures::{FutureExt as _, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use record::AccountId;
+use tokio::time::timeout;
 use tracing::warn;
 
 use self::s3::{Key, Service};
@@ -245,8 +247,14 @@ impl Destinations for Places {
         destination: trails::Destination<'a>,
     ) -> BoxFuture<'a, Result<(), DestinationProblem>> {
         async move {
-            self.leave_markers(destination).await?;
-            self.tell_topic(destination).await
+            let asked = timeout(ANSWER_WITHIN, async {
+                self.leave_markers(destination).await?;
+                self.tell_topic(destination).await
+            });
+            // The caller waits, and so would the end of the server.
+            asked.await.unwrap_or_else(|_| {
+                Err(DestinationProblem::Unreachable("there was no answer in time".into()))
+            })
         }
         .boxed()
     }
@@ -312,5 +320,7 @@ fn problem(refusal: &Refusal) -> DestinationProblem {
 const ACL: &str = "bucket-owner-full-control";
 /// What CloudTrail says to a topic to see whether it may.
 const VALIDATION: &str = "CloudTrail validation message.";
+/// How long a bucket and a topic may take to say whether they take what a trail writes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The entry for every bucket that has none of its own.
 const ANY: &str = "*";

@@ -6,10 +6,11 @@ use std::fmt::Debug;
 
 use catalog::{CloudWatchLogs, TrailArn, partition};
 use futures::{FutureExt as _, future::BoxFuture};
+use http::StatusCode;
 use record::AccountId;
 use wire::{answer::BoxError, shapes::cloudtrail::ErrorCode};
 
-use crate::fault::{Fault, fault, internal};
+use crate::fault::{Fault, fault};
 
 /// Where a trail wants to write.
 #[derive(Clone, Copy, Debug)]
@@ -149,8 +150,22 @@ impl DestinationProblem {
                 ErrorCode::InsufficientSnsTopicPolicyException,
                 "SNS Topic does not exist or the topic policy is incorrect!".to_owned(),
             ),
-            Self::Unreachable(_) => return internal(self),
+            Self::Unreachable(_) => return unavailable(bucket, self),
         };
         fault(code, &message)
     }
+}
+
+/// Not the caller's mistake, and nothing of ours is broken. CloudTrail's model has no word for it, so it
+/// is the one that all services have for what may go away by itself.
+fn unavailable(bucket: &str, problem: DestinationProblem) -> Fault {
+    tracing::warn!(
+        bucket,
+        error = &problem as &dyn std::error::Error,
+        "a destination cannot be asked"
+    );
+    let message = format!(
+        "S3 bucket {bucket}, or what else the trail writes to, cannot be reached or does not answer."
+    );
+    Fault::new("ServiceUnavailable", message, StatusCode::SERVICE_UNAVAILABLE)
 }

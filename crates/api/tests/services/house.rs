@@ -363,13 +363,18 @@ async fn read(response: http::Response<Body>) -> (StatusCode, Value) {
     let status = response.status();
     let retry = response.headers().get("retry-after").is_some();
     assert_eq!(retry, status == StatusCode::SERVICE_UNAVAILABLE);
+    read_body(response).await
+}
+
+async fn read_body(response: http::Response<Body>) -> (StatusCode, Value) {
+    let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&bytes).unwrap())
 }
 
 /// What an operation answers, or why it refuses.
 async fn understood(response: http::Response<Body>) -> Result<Value, Refusal> {
-    let (status, answer) = read(response).await;
+    let (status, answer) = read_body(response).await;
     if status == StatusCode::OK {
         return Ok(answer);
     }
@@ -379,7 +384,11 @@ async fn understood(response: http::Response<Body>) -> Result<Value, Refusal> {
         message: text("Message").unwrap(),
         reason: text("Reason"),
     };
-    let expected = if refusal.code == "InternalFailure" { 500 } else { 400 };
+    let expected = match refusal.code.as_str() {
+        "InternalFailure" => 500,
+        "ServiceUnavailable" => 503,
+        _ => 400,
+    };
     assert_eq!(status.as_u16(), expected, "{answer}");
     Err(refusal)
 }

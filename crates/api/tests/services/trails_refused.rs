@@ -147,7 +147,7 @@ async fn a_destination_that_does_not_take_the_trail_is_refused_with_its_own_code
         (P::LogGroup, "InvalidCloudWatchLogsLogGroupArnException"),
         (P::LogsRole, "InvalidCloudWatchLogsRoleArnException"),
         (P::Topic, "InsufficientSnsTopicPolicyException"),
-        (P::Unreachable("no route".into()), "InternalFailure"),
+        (P::Unreachable("no route".into()), "ServiceUnavailable"),
     ] {
         *house.destinations.problem.lock().unwrap() = Some(problem);
         let request = json!({"Name": "other", "S3BucketName": "ledger", "KmsKeyId": "alias/a"});

@@ -93,6 +93,27 @@ async fn what_a_trail_wrote_is_there_once_and_stays_whoever_asks() {
 }
 
 #[tokio::test]
+async fn what_a_trail_writes_is_kept_as_long_as_trail_or_bucket_want_it() {
+    let house = House::with_box().await;
+    let rule = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule>\
+                <DefaultRetention><Mode>GOVERNANCE</Mode><Days>30</Days></DefaultRetention>\
+                </Rule></ObjectLockConfiguration>";
+    house.buckets.put_own(own("log", None)).await.unwrap();
+    house.send("PUT", "/box?object-lock", &[], rule).await.expect(200);
+    let check = async |retention, expected, days: i64| {
+        house.buckets.put_own(own("log", retention)).await.unwrap();
+        let kept = house.buckets.lock_of("box", KEY).await.unwrap().unwrap().retention.unwrap();
+        assert_eq!(kept.mode, expected);
+        let short = in_hours(24 * days).duration_since(kept.until);
+        assert!(short.abs() < SignedDuration::from_mins(5), "{kept:?}");
+    };
+    check(None, RetentionMode::Governance, 30).await;
+    check(compliance(24), RetentionMode::Compliance, 30).await;
+    check(compliance(24 * 60), RetentionMode::Compliance, 60).await;
+    check(None, RetentionMode::Compliance, 60).await;
+}
+
+#[tokio::test]
 async fn locks_and_policies_outlive_the_process() {
     let house = House::with_box().await;
     house.buckets.put_own(own("log", compliance(1))).await.unwrap();

@@ -1,8 +1,12 @@
 //! What an auditor concludes from what trails and buckets say of themselves. Asks nobody.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Finding, State};
+use super::{
+    Finding, State,
+    bucket::{BucketFacts, FileFacts, Known, Newest},
+};
 
 /// Everything that was asked.
 #[derive(Debug)]
@@ -10,6 +14,7 @@ pub(super) struct Answers {
     pub(super) trails: Vec<TrailFacts>,
     /// Whether the account is in an organization, if that could be found out.
     pub(super) in_organization: Option<bool>,
+    pub(super) now: Timestamp,
 }
 
 /// What is known of one trail.
@@ -17,47 +22,37 @@ pub(super) struct Answers {
 pub(super) struct TrailFacts {
     /// As `DescribeTrails` tells.
     pub(super) trail: Value,
-    /// As `GetTrailStatus` tells.
-    pub(super) status: Value,
+    /// As `GetTrailStatus` tells: in the home region, then in others.
+    pub(super) statuses: Vec<Value>,
     /// As `GetEventSelectors` tells.
     pub(super) selectors: Value,
-    pub(super) bucket: BucketFacts,
-}
-
-/// What is known of a bucket: none for what could not be asked, `Some(None)` for what is not set.
-#[derive(Debug, Default)]
-pub(super) struct BucketFacts {
-    pub(super) is_there: bool,
-    pub(super) versioning: Option<Option<String>>,
-    pub(super) mfa_delete: Option<Option<String>>,
-    pub(super) lock: Option<Option<String>>,
-    pub(super) encryption: Option<Option<String>>,
-    pub(super) is_public: Option<Option<String>>,
-    /// What lies in it beside the trails' files.
-    pub(super) others: Option<Vec<String>>,
+    /// None when the bucket does not answer, or is not where S3 was asked; and why.
+    pub(super) bucket: Result<BucketFacts, String>,
 }
 
 /// All findings: what concerns the account first, then trail by trail.
 pub(super) fn judge(answers: &Answers) -> Vec<Finding> {
     let mut findings = vec![coverage(answers), organization(answers)];
     for facts in &answers.trails {
-        findings.extend([
-            health(facts),
-            validation(facts),
-            lock(facts),
-            encryption(facts),
-            public(facts),
-            dedicated(facts),
-        ]);
+        findings.extend([health(facts), validation(facts, answers.now)]);
+        match facts.known_bucket() {
+            Ok(bucket) => findings.extend([
+                lock(facts, bucket, answers.now),
+                encryption(facts, bucket),
+                public(facts, bucket),
+                dedicated(facts, bucket),
+            ]),
+            Err(why) => findings.extend(OF_BUCKET.map(|check| {
+                let advice = "run the check where the bucket can be asked, see --s3-endpoint-url";
+                facts.finding(check, State::Unknown, &why, Some(advice))
+            })),
+        }
     }
     findings
 }
 
 fn coverage(answers: &Answers) -> Finding {
-    let covers = |it: &&TrailFacts| {
-        it.is("IsMultiRegionTrail") && it.is_logging() && chooses_all_management(&it.selectors)
-    };
-    match answers.trails.iter().find(covers) {
+    match answers.trails.iter().find(|it| it.covers_all_regions()) {
         Some(facts) => facts.finding(
             "all-regions",
             State::Pass,
@@ -78,7 +73,8 @@ fn coverage(answers: &Answers) -> Finding {
 }
 
 fn organization(answers: &Answers) -> Finding {
-    let has_trail = answers.trails.iter().any(|it| it.is("IsOrganizationTrail") && it.is_logging());
+    let covers = |it: &TrailFacts| it.is("IsOrganizationTrail") && it.covers_all_regions();
+    let has_trail = answers.trails.iter().any(covers);
     let (state, found, advice) = match answers.in_organization {
         Some(true) if has_trail => (State::Pass, "a trail covers the organization", None),
         Some(true) => (
@@ -92,96 +88,160 @@ fn organization(answers: &Answers) -> Finding {
     Finding { check: "organization", trail: None, state, found: found.to_owned(), advice }
 }
 
+/// What the server says of its own deliveries; the bucket need not be asked.
 fn health(facts: &TrailFacts) -> Finding {
-    let error = |name: &str| facts.status.get(name).and_then(Value::as_str);
-    let failed = error("LatestDeliveryError").or_else(|| error("LatestDigestDeliveryError"));
+    let finding =
+        |state, found: &str, advice| facts.finding("delivery", state, found, Some(advice));
     if !facts.is_logging() {
-        let advice = Some("aws cloudtrail start-logging --name …");
-        return facts.finding("delivery", State::Fail, "the trail is stopped", advice);
+        let advice = "aws cloudtrail start-logging --name …";
+        return finding(State::Fail, "the trail is stopped", advice);
     }
-    if let Some(code) = failed {
-        let found = format!("the last delivery failed: {code}");
+    let failed = |name| facts.statuses.iter().find_map(|it| it.get(name)?.as_str());
+    for (name, what) in
+        [("LatestDeliveryError", "log file"), ("LatestDigestDeliveryError", "digest")]
+    {
+        if let Some(code) = failed(name) {
+            let advice = "see that the bucket is there and lets the trail write";
+            return finding(State::Fail, &format!("a {what} was not taken: {code}"), advice);
+        }
+    }
+    if let Some(since) = facts.statuses.iter().find_map(unanswered) {
+        let found = format!("the bucket did not answer at {since}");
+        return finding(State::Fail, &found, "see that the bucket can be reached");
+    }
+    if facts.has_delivered() {
+        return facts.finding("delivery", State::Pass, "log files are delivered", None);
+    }
+    let advice = "wait for the first call that the trail chooses";
+    finding(State::Warn, "nothing was delivered yet", advice)
+}
+
+/// When the last try was, if it had no answer. CloudTrail calls that no error.
+fn unanswered(status: &Value) -> Option<&str> {
+    let time = |name: &str| status.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (tried, done) = (time("LatestDeliveryAttemptTime"), time("LatestDeliveryAttemptSucceeded"));
+    // In this form times sort as texts do.
+    (tried > done).then_some(tried)
+}
+
+fn validation(facts: &TrailFacts, now: Timestamp) -> Finding {
+    let finding = |state, found: &str, advice| facts.finding("validation", state, found, advice);
+    if !facts.is("LogFileValidationEnabled") {
+        let advice = Some("aws cloudtrail update-trail --enable-log-file-validation --name …");
+        return finding(State::Fail, "there are no digests", advice);
+    }
+    if facts.statuses.iter().any(|it| it.get("LatestDigestDeliveryTime").is_some()) {
+        return finding(State::Pass, "digests prove the log files", None);
+    }
+    let started = facts.statuses.first().and_then(|it| it.get("StartLoggingTime")?.as_f64());
+    let is_due = started.is_some_and(|it| now.as_second() as f64 - it > FIRST_DIGEST_WITHIN);
+    if is_due && facts.is_logging() {
         let advice = Some("see that the bucket is there and lets the trail write");
-        return facts.finding("delivery", State::Fail, &found, advice);
+        return finding(State::Warn, "digests are on, and none was delivered", advice);
     }
-    if !facts.bucket.is_there {
-        let advice = Some("run the check where the bucket can be read, see --s3-endpoint-url");
-        return facts.finding("delivery", State::Unknown, "the bucket could not be asked", advice);
-    }
-    match facts.status.get("LatestDeliveryTime") {
-        Some(_) => facts.finding("delivery", State::Pass, "files are delivered", None),
-        None => {
-            let advice = Some("wait for the first call that the trail chooses");
-            facts.finding("delivery", State::Warn, "nothing was delivered yet", advice)
-        }
-    }
+    finding(State::Pass, "digests are on, and the first is not due yet", None)
 }
 
-fn validation(facts: &TrailFacts) -> Finding {
-    if facts.is("LogFileValidationEnabled") {
-        return facts.finding("validation", State::Pass, "digests prove the log files", None);
-    }
-    let advice = Some("aws cloudtrail update-trail --enable-log-file-validation --name …");
-    facts.finding("validation", State::Fail, "there are no digests", advice)
-}
-
-fn lock(facts: &TrailFacts) -> Finding {
-    let bucket = &facts.bucket;
-    let is = |it: &Option<Option<String>>| matches!(it, Some(Some(word)) if word == "Enabled");
-    if is(&bucket.lock) {
-        return facts.finding("write-once", State::Pass, "the bucket has Object Lock", None);
-    }
-    if is(&bucket.versioning) && is(&bucket.mfa_delete) {
-        let found = "versions can be deleted with MFA only";
-        return facts.finding("write-once", State::Pass, found, None);
-    }
-    if bucket.lock.is_none() && bucket.versioning.is_none() {
-        let found = "the bucket does not tell of locks and versions";
-        return facts.finding("write-once", State::Unknown, found, None);
-    }
+/// What keeps the newest log file tells how new ones are kept. Where there is none yet, the settings of
+/// the bucket do.
+fn lock(facts: &TrailFacts, bucket: &BucketFacts, now: Timestamp) -> Finding {
+    let finding = |state, found: &str, advice| facts.finding("write-once", state, found, advice);
     let advice = Some("make the bucket with Object Lock, or turn on versioning with MFA delete");
-    facts.finding("write-once", State::Fail, "log files can be deleted", advice)
+    let governed = Some("lock them in mode COMPLIANCE");
+    if let Newest::File(FileFacts { lock_mode: Known::Is(mode), locked_until, .. }) = &bucket.newest
+    {
+        let until = match locked_until {
+            Known::Is(text) => text.parse::<Timestamp>().ok(),
+            Known::Unset | Known::Unknown => None,
+        };
+        if let Some(until) = until.filter(|it| *it > now) {
+            let until = until.strftime("%Y-%m-%d");
+            if mode == "COMPLIANCE" {
+                let found = format!("nobody can delete the newest log file before {until}");
+                return finding(State::Pass, &found, None);
+            }
+            let found = format!("the newest log file is locked until {until}, in mode {mode}");
+            return finding(State::Warn, &found, governed);
+        }
+    }
+    if bucket.versioning.is("Enabled") && bucket.mfa_delete.is("Enabled") {
+        return finding(State::Pass, "versions can be deleted with MFA only", None);
+    }
+    match (&bucket.newest, &bucket.default_lock) {
+        (Newest::File(FileFacts { lock_mode: Known::Is(_) | Known::Unset, .. }), _) => {
+            finding(State::Fail, "log files can be deleted", advice)
+        }
+        (Newest::Missing | Newest::Unknown | Newest::File(_), Known::Is(mode)) => {
+            let state = if mode == "COMPLIANCE" { State::Pass } else { State::Warn };
+            let found = format!("the bucket locks what is written, in mode {mode}");
+            finding(state, &found, governed.filter(|_| state == State::Warn))
+        }
+        (Newest::Missing, Known::Unset | Known::Unknown) => {
+            finding(State::Unknown, "there is no log file yet that tells whether it is kept", None)
+        }
+        (Newest::Unknown | Newest::File(_), Known::Unset | Known::Unknown) => {
+            finding(State::Unknown, "the bucket does not tell whether it keeps log files", None)
+        }
+    }
 }
 
-fn encryption(facts: &TrailFacts) -> Finding {
-    let by_key = facts.trail.get("KmsKeyId").is_some()
-        || matches!(&facts.bucket.encryption, Some(Some(it)) if it.starts_with("aws:kms"));
-    if by_key {
-        return facts.finding("encryption", State::Pass, "files are encrypted by a key", None);
-    }
+fn encryption(facts: &TrailFacts, bucket: &BucketFacts) -> Finding {
+    let finding = |state, found: &str, advice| facts.finding("encryption", state, found, advice);
     let advice = Some("aws cloudtrail update-trail --kms-key-id … --name …");
-    facts.finding("encryption", State::Warn, "files are not encrypted by a key of yours", advice)
-}
-
-fn public(facts: &TrailFacts) -> Finding {
-    match &facts.bucket.is_public {
-        Some(Some(word)) if word.eq_ignore_ascii_case("true") => {
-            let advice = Some("aws s3api put-public-access-block, and mend the bucket's policy");
-            facts.finding("public-access", State::Fail, "anybody may read the bucket", advice)
+    let by_key = |it: &Known| matches!(it, Known::Is(word) if word.starts_with("aws:kms"));
+    let has_key = facts.trail.get("KmsKeyId").is_some();
+    let newest = match &bucket.newest {
+        Newest::File(file) => &file.encryption,
+        Newest::Missing | Newest::Unknown => &Known::Unknown,
+    };
+    match newest {
+        it if by_key(it) => finding(State::Pass, "log files are encrypted by a key", None),
+        Known::Is(_) | Known::Unset if has_key => {
+            let found = "the trail names a key, and the newest log file is not encrypted by it";
+            finding(State::Warn, found, Some("see whether files that come now are"))
         }
-        Some(_) => facts.finding("public-access", State::Pass, "the bucket is not public", None),
-        None => {
-            let found = "the bucket does not tell whether it is public";
-            facts.finding("public-access", State::Unknown, found, None)
+        Known::Is(_) | Known::Unset => {
+            finding(State::Warn, "log files are not encrypted by a key of yours", advice)
+        }
+        Known::Unknown if has_key => {
+            let found = "the trail names a key, and no log file tells whether it encrypts";
+            finding(State::Unknown, found, None)
+        }
+        Known::Unknown if by_key(&bucket.default_encryption) => {
+            finding(State::Pass, "the bucket encrypts by a key what is written", None)
+        }
+        Known::Unknown if bucket.default_encryption == Known::Unknown => {
+            finding(State::Unknown, "the bucket does not tell of encryption", None)
+        }
+        Known::Unknown => {
+            let found = "neither trail nor bucket names a key that encrypts log files";
+            finding(State::Warn, found, advice)
         }
     }
 }
 
-fn dedicated(facts: &TrailFacts) -> Finding {
-    match &facts.bucket.others {
-        Some(others) if others.is_empty() => {
-            facts.finding("dedicated-bucket", State::Pass, "only trails write there", None)
+fn public(facts: &TrailFacts, bucket: &BucketFacts) -> Finding {
+    let finding = |state, found: &str, advice| facts.finding("public-access", state, found, advice);
+    match bucket.is_public {
+        Some(true) => {
+            let advice = "aws s3api put-public-access-block, and mend the bucket's policy";
+            finding(State::Fail, "the bucket is open to the public", Some(advice))
         }
-        Some(others) => {
-            let found =
-                format!("other things lie beside the log files, such as `{}`", others.join("`, `"));
-            let advice = Some("give the trail a bucket of its own");
-            facts.finding("dedicated-bucket", State::Warn, &found, advice)
+        Some(false) => finding(State::Pass, "the bucket is not public", None),
+        None => finding(State::Unknown, "the bucket does not tell whether it is public", None),
+    }
+}
+
+fn dedicated(facts: &TrailFacts, bucket: &BucketFacts) -> Finding {
+    let finding =
+        |state, found: &str, advice| facts.finding("dedicated-bucket", state, found, advice);
+    match bucket.others.as_deref() {
+        Some([]) => finding(State::Pass, "nothing but files of trails lies there", None),
+        Some([first, ..]) => {
+            let found = format!("other things lie beside the log files, such as `{first}`");
+            finding(State::Warn, &found, Some("give the trail a bucket of its own"))
         }
-        None => {
-            let found = "the bucket cannot be listed";
-            facts.finding("dedicated-bucket", State::Unknown, found, None)
-        }
+        None => finding(State::Unknown, "the bucket cannot be listed", None),
     }
 }
 
@@ -197,13 +257,32 @@ fn chooses_all_management(selectors: &Value) -> bool {
             && it.get("ReadWriteType").and_then(Value::as_str).is_none_or(|it| it == "All")
             && excluded.is_none_or(Vec::is_empty)
     });
-    let all_advanced = advanced.iter().any(|it| {
-        let fields = it.get("FieldSelectors").and_then(Value::as_array);
-        matches!(fields.map(Vec::as_slice), Some([one])
-            if one.get("Field").and_then(Value::as_str) == Some("eventCategory")
-                && one.get("Equals").is_some_and(|it| *it == serde_json::json!(["Management"])))
-    });
+    // A selector may take reads and another one the rest.
+    let of_management = |with: Option<&str>| {
+        advanced.iter().any(|it| {
+            let fields = it.get("FieldSelectors").and_then(Value::as_array);
+            let mut fields: Vec<_> = fields.into_iter().flatten().map(equals).collect();
+            fields.sort();
+            let management = Some(("eventCategory", "Management"));
+            match with {
+                None => fields == [management],
+                Some(word) => fields == [management, Some(("readOnly", word))],
+            }
+        })
+    };
+    let all_advanced =
+        of_management(None) || (of_management(Some("true")) && of_management(Some("false")));
     all_basic || all_advanced
+}
+
+/// What a field selector asks for, when that is one value of a field.
+fn equals(selector: &Value) -> Option<(&str, &str)> {
+    let members = selector.as_object()?;
+    let [value] = members.get("Equals")?.as_array()?.as_slice() else { return None };
+    let is_all = members.iter().all(|(name, it)| {
+        matches!(name.as_str(), "Field" | "Equals") || it.as_array().is_some_and(Vec::is_empty)
+    });
+    Some((members.get("Field")?.as_str()?, value.as_str()?)).filter(|_| is_all)
 }
 
 impl TrailFacts {
@@ -212,7 +291,29 @@ impl TrailFacts {
     }
 
     fn is_logging(&self) -> bool {
-        self.status.get("IsLogging").and_then(Value::as_bool).unwrap_or(false)
+        let home = self.statuses.first();
+        home.and_then(|it| it.get("IsLogging")?.as_bool()).unwrap_or(false)
+    }
+
+    fn has_delivered(&self) -> bool {
+        self.statuses.iter().any(|it| it.get("LatestDeliveryTime").is_some())
+    }
+
+    fn covers_all_regions(&self) -> bool {
+        self.is("IsMultiRegionTrail")
+            && self.is_logging()
+            && chooses_all_management(&self.selectors)
+    }
+
+    /// What is known of the bucket, if it is the one that the trail writes to.
+    fn known_bucket(&self) -> Result<&BucketFacts, String> {
+        let bucket = self.bucket.as_ref().map_err(Clone::clone)?;
+        if self.has_delivered() && matches!(bucket.newest, Newest::Missing) {
+            let words = "no log file of the trail lies in the bucket of that name, though some were \
+                         delivered: they were deleted, or it is another bucket";
+            return Err(words.to_owned());
+        }
+        Ok(bucket)
     }
 
     fn finding(
@@ -227,72 +328,10 @@ impl TrailFacts {
     }
 }
 
+/// What is asked of a bucket.
+const OF_BUCKET: [&str; 4] = ["write-once", "encryption", "public-access", "dedicated-bucket"];
+/// Seconds: digests come by the hour, and may be late by one.
+const FIRST_DIGEST_WITHIN: f64 = 7_200.0;
+
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn good() -> Answers {
-        let set = |word: &str| Some(Some(word.to_owned()));
-        Answers {
-            trails: vec![TrailFacts {
-                trail: json!({"TrailARN": "arn", "IsMultiRegionTrail": true, "KmsKeyId": "key",
-                    "IsOrganizationTrail": true, "LogFileValidationEnabled": true}),
-                status: json!({"IsLogging": true, "LatestDeliveryTime": 1}),
-                selectors: json!({"EventSelectors": [{"ReadWriteType": "All",
-                    "IncludeManagementEvents": true}]}),
-                bucket: BucketFacts {
-                    is_there: true,
-                    versioning: set("Enabled"),
-                    mfa_delete: Some(None),
-                    lock: set("Enabled"),
-                    encryption: Some(None),
-                    is_public: set("false"),
-                    others: Some(Vec::new()),
-                },
-            }],
-            in_organization: Some(true),
-        }
-    }
-
-    /// Which checks do not pass after a change of what was good.
-    fn check(change: impl FnOnce(&mut Answers), expected: &[&str]) {
-        let mut answers = good();
-        change(&mut answers);
-        let found = judge(&answers);
-        let bad = found.iter().filter(|it| it.state != State::Pass).map(|it| it.check);
-        assert_eq!(bad.collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn each_thing_that_is_wrong_is_found_and_nothing_else() {
-        check(|_| {}, &[]);
-        check(|it| it.trails.clear(), &["all-regions", "organization"]);
-        check(|it| it.trails[0].trail["IsMultiRegionTrail"] = json!(false), &["all-regions"]);
-        check(|it| it.trails[0].trail["IsOrganizationTrail"] = json!(false), &["organization"]);
-        check(|it| it.trails[0].trail["LogFileValidationEnabled"] = json!(false), &["validation"]);
-        check(
-            |it| it.trails[0].status["IsLogging"] = json!(false),
-            &["all-regions", "organization", "delivery"],
-        );
-        let denied = json!("AccessDenied");
-        check(|it| it.trails[0].status["LatestDeliveryError"] = denied, &["delivery"]);
-        check(|it| it.trails[0].bucket.lock = Some(None), &["write-once"]);
-        check(
-            |it| {
-                it.trails[0].bucket.lock = Some(None);
-                it.trails[0].bucket.mfa_delete = Some(Some("Enabled".to_owned()));
-            },
-            &[],
-        );
-        let open = Some(Some("TRUE".to_owned()));
-        check(|it| it.trails[0].bucket.is_public = open, &["public-access"]);
-        check(|it| it.trails[0].bucket.others = Some(vec!["a/".to_owned()]), &["dedicated-bucket"]);
-        let writes = json!({"EventSelectors": [{"ReadWriteType": "WriteOnly"}]});
-        check(|it| it.trails[0].selectors = writes, &["all-regions"]);
-        let advanced = json!({"AdvancedEventSelectors": [{"FieldSelectors":
-            [{"Field": "eventCategory", "Equals": ["Management"]}]}]});
-        check(|it| it.trails[0].selectors = advanced, &[]);
-    }
-}
+mod tests;

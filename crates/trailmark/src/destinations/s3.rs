@@ -16,13 +16,14 @@ use http::{HeaderValue, Method, Uri, header::HeaderName};
 use jiff::SignedDuration;
 use md5::{Digest as _, Md5};
 use object_store::{ObjectStore, aws::AmazonS3Builder, client::HttpRequest};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 use tracing::warn;
 
 use super::settings::BucketSettings;
 use crate::{
     caller::{Caller, Failure},
+    cloudtrail::ESCAPED,
     credentials::{Credentials, secret},
 };
 
@@ -252,10 +253,6 @@ impl Writer for Bucket {
         self.service.put(&self.name, self.key.as_ref(), object).boxed()
     }
 }
-
-/// What a path of S3 escapes, as signatures want it.
-const ESCAPED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,7 @@ mod crash;
 mod deliveries;
 mod faults;
 mod full_disk;
+mod guards;
 mod harness;
 mod hostile;
 mod hours;
