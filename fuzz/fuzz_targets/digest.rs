@@ -40,6 +40,7 @@ fn audit(place: Place, bytes: &[u8], digest: &DigestFile) {
         start: None,
         end: None,
         now: digest.digest_end_time,
+        within: None,
         restarts_allowed: false,
     };
     let mut audit = Audit::new(scope, Vec::new());

@@ -26,7 +26,7 @@ pub use self::{
     document::{DigestFile, LogFile, SealedDigest},
     gzip::{Gunzip, NotOneMember, gunzip, gzip, gzip_fast},
     key::{Fingerprint, PublicKey, ValidKey},
-    name::{ChainId, DigestName, LogFileName, Root},
+    name::{ChainId, DigestName, LogFileName, Root, key_of_file},
     signer::{RsaSigner, SignFuture, Signer},
     stamp::Stamp,
 };

@@ -21,6 +21,7 @@ mod report;
 mod statement;
 mod tree;
 mod tree_report;
+mod within;
 
 pub use self::{
     audit::{Anchor, Audit, Listed, Place, Scope},
@@ -33,4 +34,5 @@ pub use self::{
     statement::{Expectation, Statement, judge},
     tree::{CheckedTile, FetchedTile, TreeAudit, TreeCounts, WantedTile, check_tile},
     tree_report::{Compared, Cosigned, TreeReport, compare},
+    within::Within,
 };

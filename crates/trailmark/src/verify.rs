@@ -18,7 +18,8 @@ use integrity::{
     tree::Policy,
     verify::{
         Audit, Carried, CheckedDigest, CheckedLogFile, LogFileJob, Report, Scope, Statement,
-        TreeReport, check_digest, check_log_files, differences, judge_checkpoints, statement,
+        TreeReport, Within, check_digest, check_log_files, differences, judge_checkpoints,
+        statement,
     },
 };
 use tokio::task::JoinError;
@@ -91,11 +92,14 @@ async fn audit(subject: &str, options: &Verify, progress: &Progress) -> anyhow::
         Some(copy) => Some(Arc::new(Source::open(copy, options).await?)),
         None => None,
     };
+    let within = source.within();
+    let days = within.as_ref().and_then(Within::days);
     let scope = Scope {
         place: source.place(),
-        start: options.start_time.map(Stamp::of),
-        end: options.end_time.map(Stamp::of),
+        start: options.start_time.map(Stamp::of).or(days.map(|it| it.0)),
+        end: options.end_time.map(Stamp::of).or(days.map(|it| it.1)),
         now,
+        within,
         restarts_allowed: options.allow_restarts,
     };
     let mut anchors = Vec::new();
@@ -112,7 +116,11 @@ async fn audit(subject: &str, options: &Verify, progress: &Progress) -> anyhow::
     drop(listing);
     let trust = keys::trust(options, &source, &objects).await?;
     anchors.extend(trust.anchors);
+    let of_digests = scope.within.as_ref().is_some_and(Within::is_of_digests);
     let mut audit = Audit::new(scope, anchors);
+    if of_digests {
+        audit.note("digests alone were asked for: log files that none names were not looked for");
+    }
     for note in trust.notes {
         audit.note(note);
     }

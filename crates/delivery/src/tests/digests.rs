@@ -31,7 +31,8 @@ async fn audit_with(
 ) -> Report {
     let place = Place::Bucket(bucket.to_owned());
     let now = Stamp::of(house.ambient.clock.now());
-    let scope = Scope { place: place.clone(), start: None, end: None, now, restarts_allowed };
+    let scope =
+        Scope { place: place.clone(), start: None, end: None, now, within: None, restarts_allowed };
     let mut keys = KeyRing::default();
     trusted.into_iter().for_each(|it| keys.trust(it));
     let bucket_of = house.buckets.bucket(bucket);

@@ -137,6 +137,17 @@ pub struct LogFileName {
     pub delivered: Stamp,
 }
 
+/// The key of a digest or log file by the name of the file alone: of a trail without prefix, in no
+/// organization. None when it is named otherwise.
+#[must_use]
+pub fn key_of_file(file: &str) -> Option<String> {
+    let mut parts = file.strip_suffix(".json.gz")?.split('_');
+    let (account, family, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let day = parts.find_map(Stamp::from_compact)?.day();
+    let key = format!("AWSLogs/{account}/{family}/{region}/{day}/{file}");
+    (DigestName::parse(&key).is_some() || LogFileName::parse(&key).is_some()).then_some(key)
+}
+
 impl LogFileName {
     /// Reads a key; none when it is not that of a log file (markers, digests, foreign objects).
     pub fn parse(key: &str) -> Option<(Root, Self)> {

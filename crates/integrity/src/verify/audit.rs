@@ -6,7 +6,7 @@ use crate::{
     digest::{ChainId, DigestName, LogFileName, Root, Stamp},
     verify::{
         Address, CheckedDigest, CheckedLogFile, Finding, Kind, LogFileJob, Report, WantedDigest,
-        chain, coverage, report,
+        Within, chain, coverage, report,
     },
 };
 
@@ -31,8 +31,30 @@ pub struct Scope {
     pub end: Option<Stamp>,
     /// The current time, which tells log files that no digest can name yet.
     pub now: Stamp,
+    /// The part that was asked for; none for all.
+    pub within: Option<Within>,
     /// Whether chains may start again without that being a finding.
     pub restarts_allowed: bool,
+}
+
+impl Scope {
+    /// Whether a digest is among what was asked for, apart from its time.
+    fn holds_digest(&self, name: &DigestName) -> bool {
+        let holds = |it: &Within| it.concerns(&name.chain) && it.holds_digest(name.end);
+        self.within.as_ref().is_none_or(holds)
+    }
+
+    /// Whether days are asked for, so that nobody can say how far a chain has to reach.
+    pub(crate) fn is_of_days(&self) -> bool {
+        self.within.as_ref().is_some_and(|it| it.days().is_some())
+    }
+
+    /// Whether what `anchor` says is of a time or a chain that was not asked for.
+    pub(crate) fn leaves_out(&self, anchor: &Anchor) -> bool {
+        self.start.is_some_and(|start| anchor.end < start)
+            || self.end.is_some_and(|end| anchor.end > end.plus_seconds(HOUR))
+            || self.within.as_ref().is_some_and(|it| !it.concerns(&anchor.chain))
+    }
 }
 
 /// An object of a listing.
@@ -105,7 +127,8 @@ impl Audit {
         if let Some((root, name)) = DigestName::parse(&object.at.key) {
             let early = self.scope.start.is_some_and(|start| name.end < start);
             let late = self.scope.end.is_some_and(|end| name.end > end.plus_seconds(HOUR));
-            if !early && !late && self.asked.insert(object.at.clone()) {
+            let within = self.scope.holds_digest(&name);
+            if !early && !late && within && self.asked.insert(object.at.clone()) {
                 self.wanted.insert(WantedDigest { at: object.at, name, root });
             }
         } else if let Some((root, name)) = LogFileName::parse(&object.at.key) {
@@ -134,12 +157,18 @@ impl Audit {
         chain::join(self);
         self.joined = true;
         let mut jobs: BTreeMap<Address, LogFileJob> = BTreeMap::new();
+        let mut beyond = BTreeSet::new();
         for digest in self.digests.values() {
             for file in digest.file.iter().flat_map(|it| &it.log_files) {
                 let at = digest.locate(&self.scope.place, &file.s3_bucket, &file.s3_object);
                 let valid = self.named.entry(at.clone()).or_default();
                 *valid |= digest.is_valid();
                 if !digest.is_valid() {
+                    continue;
+                }
+                let within = self.scope.within.as_ref();
+                if within.is_some_and(|it| !it.holds_log_file(&file.s3_object)) {
+                    beyond.insert(at);
                     continue;
                 }
                 let job = LogFileJob {
@@ -159,6 +188,13 @@ impl Audit {
                     }
                 }
             }
+        }
+        if !beyond.is_empty() {
+            self.notes.push(format!(
+                "{} log files that digests name lie outside of what was asked for: they were not \
+                 looked at",
+                beyond.len()
+            ));
         }
         jobs.into_values().collect()
     }
@@ -240,6 +276,9 @@ impl Audit {
             file.previous_digest_s3_object.as_deref()?,
         );
         let (root, name) = DigestName::parse(key)?;
+        if !self.scope.holds_digest(&name) {
+            return None;
+        }
         // A chain leads into the past and stays its own; whatever else is no predecessor.
         let earlier = name.end < checked.wanted.name.end && name.chain == checked.wanted.name.chain;
         let at = checked.locate(&self.scope.place, bucket, key);

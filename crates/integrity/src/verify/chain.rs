@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::{
     digest::{ChainId, DigestFile, METADATA_SUFFIX, Stamp},
-    verify::{Address, Audit, CheckedDigest, Finding, Kind, Place},
+    verify::{Address, Audit, CheckedDigest, Finding, Kind, Place, coverage},
 };
 
 /// Joins all digests of the audit, and adds what is wrong with their chains.
 pub(crate) fn join(audit: &mut Audit) {
+    coverage::leave_out_older_digests(audit);
     let mut chains: BTreeMap<(ChainId, bool), Vec<Address>> = BTreeMap::new();
     for (at, digest) in &audit.digests {
         let name = &digest.wanted.name;
@@ -28,6 +29,7 @@ pub(crate) fn join(audit: &mut Audit) {
     let lost: Vec<_> = audit
         .anchors
         .iter()
+        .filter(|anchor| !audit.scope.leaves_out(anchor))
         .filter(|anchor| !audit.digests.values().any(|it| it.wanted.name.chain == anchor.chain))
         .map(|anchor| {
             let detail =
@@ -226,9 +228,7 @@ fn tail(audit: &mut Audit, chain: &ChainId, members: &[Address]) {
     let newest = present().map(|it| it.wanted.name.end).max();
     let mut findings = Vec::new();
     for anchor in audit.anchors.iter().filter(|it| it.chain == *chain) {
-        let left_out = audit.scope.start.is_some_and(|start| anchor.end < start)
-            || audit.scope.end.is_some_and(|end| anchor.end > end.plus_seconds(HOUR));
-        if left_out {
+        if audit.scope.leaves_out(anchor) {
             continue;
         }
         let there = present().find(|it| it.wanted.name.end == anchor.end);
@@ -256,6 +256,10 @@ fn tail(audit: &mut Audit, chain: &ChainId, members: &[Address]) {
             }
             (Some(_) | None, _) => {}
         }
+    }
+    if audit.scope.is_of_days() {
+        audit.findings.extend(findings);
+        return;
     }
     let asked = audit.scope.end.filter(|end| *end <= audit.scope.now);
     let limit = asked.unwrap_or(audit.scope.now).plus_seconds(-PATIENCE);

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    digest::{LogFileName, Root, Stamp},
-    verify::{Audit, Finding, Kind, Place},
+    digest::{ChainId, LogFileName, Root, Stamp},
+    verify::{Audit, CheckedDigest, CheckedLogFile, Finding, Kind, Place},
 };
 
 /// Adds what is wrong between the listing and what digests name.
 pub(crate) fn judge(audit: &mut Audit) {
+    leave_out_older_log_files(audit);
     let missing: Vec<_> = audit
         .log_files
         .values()
@@ -24,6 +25,78 @@ pub(crate) fn judge(audit: &mut Audit) {
         .collect();
     audit.findings.extend(missing);
     unnamed(audit);
+}
+
+/// A folder may be a copy of some days only. Digests of days before those that it holds are not
+/// missed, though its first digest names one: they are taken out.
+pub(crate) fn leave_out_older_digests(audit: &mut Audit) {
+    if audit.scope.place != Place::Folder {
+        return;
+    }
+    let begins = first_days(audit);
+    let is_older = |digest: &&CheckedDigest| {
+        let name = &digest.wanted.name;
+        !digest.found && begins.get(&name.chain).is_some_and(|day| name.end.day() < *day)
+    };
+    let older = audit.digests.values().filter(is_older).map(|it| it.wanted.clone());
+    for digest in older.collect::<Vec<_>>() {
+        audit.digests.remove(&digest.at);
+        let (chain, day) = (&digest.name.chain, begins.get(&digest.name.chain));
+        audit.notes.push(format!(
+            "{chain}: what was delivered before is not in this copy and was not looked at: it begins \
+             on {}",
+            day.map_or("", String::as_str)
+        ));
+    }
+}
+
+/// The same of log files that the first digest of a copy names: when neither another file nor a
+/// digest of their day is there.
+fn leave_out_older_log_files(audit: &mut Audit) {
+    if audit.scope.place != Place::Folder {
+        return;
+    }
+    let begins = first_days(audit);
+    let region = |it: &LogFileName| (it.account.clone(), it.family.clone(), it.region.clone());
+    let mut files: BTreeMap<_, String> = BTreeMap::new();
+    for (_, name) in audit.listed.values() {
+        let day = files.entry(region(name)).or_insert_with(|| name.delivered.day());
+        *day = name.delivered.day().min(std::mem::take(day));
+    }
+    let digests = |name: &LogFileName| {
+        let of_region = begins
+            .iter()
+            .filter(|(chain, _)| chain.account == name.account && chain.region == name.region);
+        of_region.map(|(_, day)| day).min().cloned()
+    };
+    let is_older = |it: &CheckedLogFile| {
+        let Some((_, name)) = LogFileName::parse(&it.job.at.key).filter(|_| it.missing) else {
+            return false;
+        };
+        let day = name.delivered.day();
+        files.get(&region(&name)).is_some_and(|first| day < *first)
+            && digests(&name).is_some_and(|first| day < first)
+    };
+    let before = audit.log_files.len();
+    audit.log_files.retain(|_, it| !is_older(it));
+    let older = before - audit.log_files.len();
+    if older > 0 {
+        audit.notes.push(format!(
+            "{older} log files of days before are named by the first digests, are not in this copy and \
+             were not looked at"
+        ));
+    }
+}
+
+/// The first day of each chain that a copy holds digests of.
+fn first_days(audit: &Audit) -> BTreeMap<ChainId, String> {
+    let mut begins: BTreeMap<_, String> = BTreeMap::new();
+    for digest in audit.digests.values().filter(|it| it.found) {
+        let name = &digest.wanted.name;
+        let day = begins.entry(name.chain.clone()).or_insert_with(|| name.end.day());
+        *day = name.end.day().min(std::mem::take(day));
+    }
+    begins
 }
 
 /// Log files that no digest names: added, not yet named, or from before validation was turned on.
@@ -109,8 +182,11 @@ fn covered(audit: &Audit) -> BTreeMap<(Root, String, String), (Stamp, Stamp)> {
 }
 
 fn in_scope(audit: &Audit, name: &LogFileName) -> bool {
-    audit.scope.start.is_none_or(|start| name.delivered >= start)
-        && audit.scope.end.is_none_or(|end| name.delivered <= end)
+    let asked = audit.scope.end.is_none_or(|end| match audit.scope.is_of_days() {
+        true => name.delivered < end,
+        false => name.delivered <= end,
+    });
+    asked && audit.scope.start.is_none_or(|start| name.delivered >= start)
 }
 
 /// The family that every trail delivers and every digest names.

@@ -160,6 +160,7 @@ impl Bucket {
             start: None,
             end: None,
             now: stamp("2026-03-01T05:30:00Z"),
+            within: None,
             restarts_allowed: false,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, anyhow};
 use integrity::{
-    digest::{ChainId, DigestName, Stamp, ValidKey},
+    digest::{ChainId, DigestName, Root, Stamp, ValidKey},
     verify::{Anchor, KeyRing, Listed, Place},
 };
 use jiff::Timestamp;
@@ -131,9 +131,13 @@ async fn progress_of_trails(
     for home in homes {
         let trails = server.call(home, "DescribeTrails", &json!({})).await?;
         let trails: Trails = serde_json::from_value(trails).context("the trails are malformed")?;
-        for Trail { name, trail_arn, home_region, s3_bucket_name } in trails.trail_list {
+        for trail in trails.trail_list {
+            let folder = trail.folder();
+            let Trail { name, trail_arn, home_region, s3_bucket_name, .. } = trail;
             let delivers_here = match source.place() {
-                Place::Bucket(bucket) => s3_bucket_name.as_ref() == Some(&bucket),
+                Place::Bucket(bucket) => {
+                    s3_bucket_name.as_ref() == Some(&bucket) && source.reaches(&folder)
+                }
                 Place::Folder => chains.keys().any(|chain| chain.trail == name),
             };
             if home_region != home || !delivers_here {
@@ -176,6 +180,15 @@ struct Trail {
     trail_arn: String,
     home_region: String,
     s3_bucket_name: Option<String>,
+    s3_key_prefix: Option<String>,
+}
+
+impl Trail {
+    /// Where all of its keys begin.
+    fn folder(&self) -> String {
+        let prefix = self.s3_key_prefix.clone().filter(|it| !it.is_empty());
+        Root { prefix, organization: None }.folder()
+    }
 }
 
 const HOUR: i64 = 3_600;

@@ -12,9 +12,10 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use integrity::{
-    digest::{METADATA_SUFFIX, gunzip},
+    digest::{METADATA_SUFFIX, gunzip, key_of_file},
     verify::{
         Address, CheckedLogFile, DigestObject, Listed, LogFileCheck, LogFileJob, Place, Scope,
+        Within,
     },
 };
 use object_store::{
@@ -29,10 +30,11 @@ use crate::{cli::Verify, s3};
 /// A folder or a bucket.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// Keys are paths below `root`; only what lies below `within` is listed.
+    /// Keys are `lead` and paths below `root`; only what lies below `within` is listed.
     Folder {
         root: PathBuf,
         within: PathBuf,
+        lead: String,
     },
     Bucket(Box<Bucket>),
 }
@@ -81,13 +83,44 @@ impl Source {
             .find_map(FilePath::parent)
             .unwrap_or(&within)
             .to_owned();
-        Ok(Self::Folder { root, within })
+        // Of a copy of an account or region alone, the names of files tell where it lay.
+        let lead = lead(&root, &root).unwrap_or_default();
+        Ok(Self::Folder { root, within, lead })
+    }
+
+    /// The part that is asked for, where the subject lies inside of `AWSLogs`.
+    pub(crate) fn within(&self) -> Option<Within> {
+        match self {
+            Self::Folder { root, within, lead } => {
+                let below_root = within.strip_prefix(root).ok()?.to_str()?;
+                let within = Within::parse(&format!("{lead}{below_root}"))?;
+                let is_there = |it: &Within| {
+                    below(root, lead, &it.log_files()).is_some_and(|folder| folder.is_dir())
+                };
+                let digests_alone = within.is_of_digests() && !is_there(&within);
+                Some(if digests_alone { within.without_log_files() } else { within })
+            }
+            Self::Bucket(bucket) => Within::parse(&bucket.prefix),
+        }
     }
 
     pub(crate) fn place(&self) -> Place {
         match self {
             Self::Folder { .. } => Place::Folder,
             Self::Bucket(bucket) => Place::Bucket(bucket.name.clone()),
+        }
+    }
+
+    /// Whether what is asked for lies in the folder, or holds it.
+    pub(crate) fn reaches(&self, folder: &str) -> bool {
+        match self {
+            Self::Folder { .. } => true,
+            Self::Bucket(bucket) => {
+                let asked = bucket.prefix.trim_end_matches('/');
+                let rest = folder.strip_prefix(asked);
+                asked.starts_with(folder)
+                    || rest.is_some_and(|it| asked.is_empty() || it.starts_with('/'))
+            }
         }
     }
 
@@ -112,9 +145,17 @@ impl Source {
     /// Lists what may be digests and log files, whatever the scope needs and perhaps more.
     pub(crate) fn list(&self, scope: &Scope) -> anyhow::Result<Listing<'_>> {
         match self {
-            Self::Folder { root, within } => {
+            Self::Folder { root, within, lead } => {
                 let mut objects = Vec::new();
-                walk(root, within, &mut objects)?;
+                let asked = scope.within.as_ref().map_or_else(Vec::new, Within::folders);
+                let folders = asked.iter().filter_map(|it| below(root, lead, it));
+                let mut folders: Vec<_> = folders.filter(|it| it.is_dir()).collect();
+                if folders.is_empty() {
+                    folders.push(within.clone());
+                }
+                for folder in folders {
+                    walk(root, lead, &folder, &mut objects)?;
+                }
                 Ok(futures::stream::iter(objects.into_iter().map(Ok)).boxed())
             }
             Self::Bucket(bucket) => bucket.list(scope),
@@ -124,8 +165,8 @@ impl Source {
     /// A digest with its metadata; none when it is not there.
     pub(crate) async fn digest(&self, at: &Address) -> anyhow::Result<Option<DigestObject>> {
         match self {
-            Self::Folder { root, .. } => {
-                let Some(path) = below(root, &at.key) else { return Ok(None) };
+            Self::Folder { root, lead, .. } => {
+                let Some(path) = below(root, lead, &at.key) else { return Ok(None) };
                 tokio::task::spawn_blocking(move || folder_digest(&path)).await?
             }
             Self::Bucket(bucket) => bucket.digest(at).await,
@@ -135,7 +176,7 @@ impl Source {
     /// Fetches a log file, or checks it when it is large.
     pub(crate) async fn log_file(&self, job: LogFileJob) -> Fetched {
         let fetched = match self {
-            Self::Folder { root, .. } => match below(root, &job.at.key) {
+            Self::Folder { root, lead, .. } => match below(root, lead, &job.at.key) {
                 Some(path) => {
                     let job = job.clone();
                     tokio::task::spawn_blocking(move || read_file(&path, job))
@@ -182,7 +223,30 @@ impl Source {
     }
 }
 
-fn walk(root: &FilePath, folder: &FilePath, into: &mut Vec<Listed>) -> anyhow::Result<()> {
+/// What stood before the paths of a folder, by the first file that is named as a log file or digest.
+/// None where the folder holds `AWSLogs`, or nothing that is known.
+fn lead(root: &FilePath, folder: &FilePath) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries.partition(|it| it.file_type().is_ok_and(|it| it.is_dir()));
+    let key =
+        |file: &std::fs::DirEntry| Some((file.path(), key_of_file(file.file_name().to_str()?)?));
+    if let Some((path, key)) = files.iter().find_map(key) {
+        let below_root = path.strip_prefix(root).ok()?.to_str()?;
+        return key.strip_suffix(below_root).filter(|it| it.ends_with('/')).map(str::to_owned);
+    }
+    if folders.iter().any(|it| it.file_name() == "AWSLogs") {
+        return None;
+    }
+    folders.iter().find_map(|it| lead(root, &it.path()))
+}
+
+fn walk(
+    root: &FilePath,
+    lead: &str,
+    folder: &FilePath,
+    into: &mut Vec<Listed>,
+) -> anyhow::Result<()> {
     let cannot = || format!("cannot list `{}`", folder.display());
     for entry in std::fs::read_dir(folder).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
@@ -190,20 +254,22 @@ fn walk(root: &FilePath, folder: &FilePath, into: &mut Vec<Listed>) -> anyhow::R
         let path = entry.path();
         // Links are not followed: they may lead in circles, and out of the folder.
         if kind.is_dir() {
-            walk(root, &path, into)?;
+            walk(root, lead, &path, into)?;
         } else if kind.is_file()
             && let Some(key) = path.strip_prefix(root).ok().and_then(FilePath::to_str)
         {
             let size = entry.metadata().with_context(cannot)?.len();
-            into.push(Listed { at: Address { bucket: String::new(), key: key.to_owned() }, size });
+            let key = format!("{lead}{key}");
+            into.push(Listed { at: Address { bucket: String::new(), key }, size });
         }
     }
     Ok(())
 }
 
 /// The file of a key, unless the key leads out of the folder.
-fn below(root: &FilePath, key: &str) -> Option<PathBuf> {
-    let key = FilePath::new(key);
+fn below(root: &FilePath, lead: &str, key: &str) -> Option<PathBuf> {
+    let holds_root = || lead.strip_prefix(key).filter(|it| it.starts_with('/')).map(|_| "");
+    let key = FilePath::new(key.strip_prefix(lead).or_else(holds_root)?);
     key.components().all(|it| matches!(it, Component::Normal(_))).then(|| root.join(key))
 }
 
@@ -287,10 +353,16 @@ impl Bucket {
     fn list(&self, scope: &Scope) -> anyhow::Result<Listing<'_>> {
         let store = self.store(&self.name)?;
         let (start, end) = (scope.start, scope.end);
-        let within = prefix_of(&self.prefix);
+        let folders = match &scope.within {
+            Some(within) => within.folders().iter().map(|it| prefix_of(it)).collect(),
+            None => vec![prefix_of(&self.prefix)],
+        };
         let listing = async move {
-            let regions = regions(&store, within, 0).await?;
-            let listings = regions.into_iter().map(move |region| {
+            let mut found = Vec::new();
+            for folder in folders {
+                found.extend(regions(&store, folder, 0).await?);
+            }
+            let listings = found.into_iter().map(move |region| {
                 // The folders of days sort as time does. The day before too: a digest is filed under
                 // its end, a log file under its slice.
                 let from = start.map(|it| {

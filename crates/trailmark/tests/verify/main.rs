@@ -14,6 +14,7 @@
 mod bucket;
 mod folder;
 mod s3;
+mod scope;
 #[path = "../../../integrity/tests/it/stub.rs"]
 mod stub;
 mod tree;

@@ -16,15 +16,15 @@ use crate::{
 };
 
 /// moto's server, which holds one bucket. Killed when dropped.
-struct Moto {
+pub(crate) struct Moto {
     child: Child,
-    url: String,
-    cloudtrail: String,
+    pub(crate) url: String,
+    pub(crate) cloudtrail: String,
     arn: String,
 }
 
 impl Moto {
-    fn holding(bucket: &Bucket) -> Self {
+    pub(crate) fn holding(bucket: &Bucket) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = Command::new(venv("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
