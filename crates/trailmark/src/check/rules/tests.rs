@@ -1,3 +1,5 @@
+//! What `check` concludes from what it was told, fact by fact.
+
 use serde_json::json;
 
 use super::*;
