@@ -70,6 +70,8 @@ Credentials are found as for `trailmark verify`.")]
   trailmark verify s3://audit-logs --tree ./tree --policy policy.txt --checkpoint monday.txt
 
 Without --earlier-report or --endpoint nobody can tell that the newest digests were cut off.
+Exits with 0 when all is valid, with 1 when something is not, no digest was found, or something could
+not be read, and with 2 for a usage that is not understood.
 Credentials are those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else those
 of AWS_PROFILE in AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials.")]
     Verify(Verify),

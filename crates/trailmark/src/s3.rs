@@ -1,6 +1,8 @@
 //! Buckets as a caller reaches them: credentials, region and endpoint of the environment, as the AWS
 //! CLI finds them.
 
+use std::error::Error;
+
 use anyhow::{Context as _, anyhow};
 use object_store::{
     ClientOptions,
@@ -49,6 +51,56 @@ pub(crate) async fn builder(
         Err(error) => region().ok_or(error).context("cannot tell the bucket's region")?,
     };
     Ok(builder.with_region(region))
+}
+
+/// What a refusal or silence of S3 means for whoever asked, and what to do about it.
+///
+/// The store's own words say the same several times over, with the XML of the answer.
+pub(crate) fn told(
+    error: &object_store::Error,
+    bucket: &str,
+    endpoint: Option<&str>,
+) -> anyhow::Error {
+    let mut root: &dyn Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let root = root.to_string();
+    let place = endpoint.unwrap_or("AWS");
+    let (code, message) = (element(&root, "Code"), element(&root, "Message"));
+    match code {
+        Some("NoSuchBucket") => anyhow!(
+            "there is no bucket `{bucket}` at {place}: check its name, and --endpoint-url where S3 is \
+             not AWS's"
+        ),
+        Some("AccessDenied" | "AllAccessDisabled") => anyhow!(
+            "`{bucket}` denies access: the caller needs s3:ListBucket on the bucket, s3:GetObject on \
+             what is in it, and kms:Decrypt where a key encrypts that"
+        ),
+        Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect") => {
+            let region = element(&root, "Region").unwrap_or("that of the bucket");
+            anyhow!("`{bucket}` lies in another region: set AWS_REGION to {region}")
+        }
+        Some(
+            code @ ("ExpiredToken"
+            | "InvalidAccessKeyId"
+            | "InvalidToken"
+            | "RequestTimeTooSkewed"
+            | "SignatureDoesNotMatch"),
+        ) => anyhow!(
+            "{place} does not accept the credentials ({code}): check AWS_ACCESS_KEY_ID, \
+             AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN or AWS_PROFILE, and the clock"
+        ),
+        Some(code) => anyhow!("{place} answers {code}: {}", message.unwrap_or_default()),
+        None if root.contains("status code: 403") => anyhow!("`{bucket}` denies access: {root}"),
+        None => anyhow!("cannot reach `{bucket}` at {place}: {root}"),
+    }
+}
+
+/// The text of an element of an error's XML.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim())
 }
 
 fn variable(name: &str) -> Option<String> {

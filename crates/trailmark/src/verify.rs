@@ -70,7 +70,11 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<()> {
     }
     report.tree.as_ref().map_or(Ok(()), tree_outcome)?;
     match report.findings.len() {
-        0 => Err(anyhow!("no digest was found in {subject}")),
+        0 => Err(anyhow!(
+            "no digest was found in {subject}: is it the trail's bucket and prefix, and does the \
+             trail validate its log files (`aws cloudtrail update-trail \
+             --enable-log-file-validation`)? the first digest comes within an hour or two"
+        )),
         count => Err(anyhow!("{subject} is not as it was delivered: {count} findings")),
     }
 }

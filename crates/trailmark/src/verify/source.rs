@@ -325,6 +325,11 @@ fn read_file(path: &FilePath, job: LogFileJob) -> anyhow::Result<Option<Fetched>
 impl Bucket {
     async fn open(rest: &str, options: &Verify) -> anyhow::Result<Self> {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if name.is_empty() {
+            return Err(anyhow!(
+                "`s3://{rest}` names no bucket: write s3://BUCKET or s3://BUCKET/PREFIX"
+            ));
+        }
         let endpoint = s3::endpoint(options.endpoint_url.as_deref());
         let builder = s3::builder(name, endpoint.as_deref(), options.no_sign_request).await?;
         let bucket = Self {
@@ -348,6 +353,10 @@ impl Bucket {
         let store = Arc::new(store);
         opened.insert(name.to_owned(), Arc::clone(&store));
         Ok(store)
+    }
+
+    fn told(&self, error: &object_store::Error, bucket: &str) -> anyhow::Error {
+        s3::told(error, bucket, self.endpoint.as_deref())
     }
 
     fn list(&self, scope: &Scope) -> anyhow::Result<Listing<'_>> {
@@ -380,11 +389,11 @@ impl Bucket {
             });
             Ok::<_, object_store::Error>(futures::stream::select_all(listings))
         };
-        let name = &self.name;
+        let (name, endpoint) = (&self.name, self.endpoint.as_deref());
         Ok(futures::stream::once(listing)
             .try_flatten()
             .map(move |object| {
-                let object = object.with_context(|| format!("cannot list the bucket `{name}`"))?;
+                let object = object.map_err(|it| s3::told(&it, name, endpoint))?;
                 let key = key_of(&object.location);
                 Ok(Listed { at: Address { bucket: name.clone(), key }, size: object.size })
             })
@@ -395,7 +404,7 @@ impl Bucket {
         let got = match self.store(&at.bucket)?.get(&path_of(&at.key)).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(self.told(&error, &at.bucket)),
         };
         let metadata = got
             .attributes
@@ -413,7 +422,7 @@ impl Bucket {
         let got = match store.get(&path_of(&job.at.key)).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(self.told(&error, &job.at.bucket)),
         };
         let size = got.meta.size;
         let mut pieces = got.into_stream();

@@ -18,6 +18,7 @@ mod scope;
 #[path = "../../../integrity/tests/it/stub.rs"]
 mod stub;
 mod tree;
+mod words;
 
 use std::{
     path::{Path, PathBuf},
